@@ -1,0 +1,1 @@
+"""Bars, liquidity, structure, factors, correlations and regimes. Pure: frames in, frames out."""

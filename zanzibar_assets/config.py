@@ -1,0 +1,212 @@
+"""The one configuration object and the one place for paths.
+
+Read from ``zanzibar.yaml`` in the home folder when it is there; every field has a default that
+invents no data. The home folder is ``ZANZIBAR_HOME`` or ``./data``. Secrets never live here: they
+come from the environment at the place of use.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from zanzibar_assets.errors import ConfigError
+
+HOME_VARIABLE = "ZANZIBAR_HOME"
+
+
+class Section(BaseModel):
+    """Base of configuration sections: immutable, unknown keys refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class IngestionConfig(Section):
+    """Reading of source files."""
+
+    chunk_records: int = 2_000_000
+
+
+class AnalysisConfig(Section):
+    """Windows of the analysis stages, in bars unless the name says otherwise."""
+
+    history_sessions: int = 5
+    swing_left: int = 3
+    swing_right: int = 3
+    atr_bars: int = 14
+    value_area_pct: float = 70.0
+    vpin_bucket_trades: int = 50
+    vpin_window: int = 20
+    sweep_min_penetration_ticks: int = 1
+    sweep_reclaim_bars: int = 5
+    regime_min_bars: int = 300
+    regime_history_sessions: int = 20
+    correlation_halflife_bars: int = 60
+
+
+class ModelConfig(Section):
+    """Labels, training and validation."""
+
+    seed: int = 7
+    threads: int = 2
+    horizon_bars: int = 30
+    barrier_sigma: float = 1.5
+    min_sessions: int = 4
+    min_rows: int = 1_000
+    cv_groups: int = 6
+    cv_test_groups: int = 2
+    embargo_bars: int = 30
+    trade_threshold: float = 0.55
+    min_dsr: float = 0.95
+    min_psr: float = 0.95
+    min_ic_t: float = 2.0
+    min_bayes_prob: float = 0.95
+
+
+class RiskConfig(Section):
+    """Sizing and limits; fractions of equity in per cent where the name says so."""
+
+    kelly_cap_fraction: float = 0.25
+    max_risk_per_trade_pct: float = 0.5
+    rules_risk_per_trade_pct: float = 0.1
+    max_daily_loss_pct: float = 3.0
+    var_level: float = 0.95
+    ewma_lambda: float = 0.94
+    min_returns: int = 250
+
+
+class SignalConfig(Section):
+    """Signal generation and aggregation."""
+
+    poi_min_score: float = 0.5
+    reward_to_risk: float = 2.0
+    expiry_seconds: int = 900
+    cooldown_seconds: int = 1_800
+    max_signals_per_session: int = 6
+
+
+class ExecutionConfig(Section):
+    """The execution op and its gates."""
+
+    backend: str = "simulated"
+    account: str = "SIM-1"
+    initial_balance: float = 100_000.0
+    leverage: int = 100
+    latency_ms: int = 150
+    max_tick_age_seconds: int = 120
+    max_positions: int = 4
+    max_lots: float = 50.0
+    magic: int = 7_001
+    expected_login: int = 0
+    expected_server: str = ""
+    paper_unapproved: bool = False
+
+
+class Config(Section):
+    """Whole configuration of one code location."""
+
+    home: Path
+    sierra_dir: Path | None = None
+    depth_dir: Path | None = None
+    inbox_dir: Path | None = None
+    instruments_file: Path | None = None
+    instruments: tuple[str, ...] = ()
+    ingestion: IngestionConfig = IngestionConfig()
+    analysis: AnalysisConfig = AnalysisConfig()
+    model: ModelConfig = ModelConfig()
+    risk: RiskConfig = RiskConfig()
+    signals: SignalConfig = SignalConfig()
+    execution: ExecutionConfig = ExecutionConfig()
+
+    @property
+    def lake_dir(self) -> Path:
+        """Root of the Parquet lake."""
+        return self.home / "lake"
+
+    @property
+    def database(self) -> Path:
+        """SQLite metadata database: manifest, journal, registries."""
+        return self.home / "zanzibar.sqlite"
+
+    @property
+    def dagster_dir(self) -> Path:
+        """Dagster's instance folder."""
+        return self.home / "dagster"
+
+    @property
+    def reports_dir(self) -> Path:
+        """Reports for people, one folder a session."""
+        return self.home / "reports"
+
+    @property
+    def inbox(self) -> Path:
+        """Narrative inbox."""
+        return self.inbox_dir or self.home / "inbox"
+
+    @property
+    def terminal_file(self) -> Path:
+        """State of the simulated terminal."""
+        return self.home / "terminal" / f"{self.execution.account}.sqlite"
+
+    @property
+    def halt_file(self) -> Path:
+        """The kill switch: trading is halted while this file exists."""
+        return self.home / "HALT.json"
+
+    @property
+    def arming_file(self) -> Path:
+        """Arming of the live backend for one session."""
+        return self.home / "ARMED.json"
+
+    def section_hash(self, *sections: str) -> str:
+        """Hash of the named sections: part of every partition's identity."""
+        payload = {name: getattr(self, name).model_dump(mode="json") for name in sorted(sections)}
+        return stable_hash(payload)
+
+
+def stable_hash(payload: Any, size: int = 8) -> str:
+    """blake2b hex digest of a JSON-able payload with sorted keys."""
+    text = json.dumps(payload, sort_keys=True, separators=(",", ":"), default=str)
+    return hashlib.blake2b(text.encode(), digest_size=size).hexdigest()
+
+
+def default_home() -> Path:
+    """Home folder of this process: ``ZANZIBAR_HOME`` or ``./data``."""
+    return Path(os.environ.get(HOME_VARIABLE) or "data").expanduser().resolve()
+
+
+def load_config(home: Path | None = None, **overrides: Any) -> Config:
+    """Configuration from ``<home>/zanzibar.yaml`` with keyword overrides on top.
+
+    Raises ConfigError when the file is no YAML mapping or holds unknown or mistyped keys.
+    """
+    base = (home or default_home()).resolve()
+    path = base / "zanzibar.yaml"
+    values: dict[str, Any] = {}
+    if path.exists():
+        try:
+            loaded = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        except yaml.YAMLError as error:
+            raise ConfigError(f"{path} is no valid YAML", got=str(error), action="mend the file") from error
+        if not isinstance(loaded, dict):
+            raise ConfigError(f"{path} must hold a mapping", got=type(loaded).__name__)
+        values.update(loaded)
+    for key, value in overrides.items():
+        if isinstance(value, dict) and isinstance(values.get(key), dict):
+            values[key] = {**values[key], **value}
+        else:
+            values[key] = value
+    try:
+        return Config(home=base, **values)
+    except ValidationError as error:
+        raise ConfigError(
+            f"configuration in {path} cannot be used",
+            got="; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()),
+            action="mend the named keys",
+        ) from error

@@ -1,0 +1,1 @@
+"""Frame contracts: pandera models of every table, versioned, one file a stage."""

@@ -1,0 +1,181 @@
+"""Contracts of bars, liquidity, structure, factors, correlations and regimes."""
+
+from __future__ import annotations
+
+import pandera.polars as pa
+import polars as pl
+from pandera.api.polars.types import PolarsData
+
+from zanzibar_assets.contracts.base import Events, TimedFrame
+
+
+
+class Bars(TimedFrame):
+    """Time bars: ``event_ts`` the bar's open, ``known_at`` its close.
+
+    Bars without a trade are not written. ``bid_volume`` is sold into the bid (seller aggressor),
+    ``ask_volume`` bought at the ask; ``delta`` = ask - bid volume. ``basis``: built from ticks or
+    taken from bar records.
+    """
+
+    open_ticks: pl.Int64
+    high_ticks: pl.Int64
+    low_ticks: pl.Int64
+    close_ticks: pl.Int64
+    open: pl.Float64
+    high: pl.Float64
+    low: pl.Float64
+    close: pl.Float64
+    volume: pl.Float64 = pa.Field(ge=0)
+    bid_volume: pl.Float64 = pa.Field(ge=0)
+    ask_volume: pl.Float64 = pa.Field(ge=0)
+    delta: pl.Float64
+    trades: pl.Int64 = pa.Field(ge=0)
+    vwap: pl.Float64
+    bar_seconds: pl.Int32 = pa.Field(gt=0)
+    session_state: str = pa.Field(isin=["pre_open", "open", "break"])
+    basis: str = pa.Field(isin=["ticks", "bar_records"])
+
+    @pa.dataframe_check(error="a bar's low..high does not hold its open and close")
+    def range_holds(cls, data: PolarsData) -> pl.LazyFrame:  # noqa: N805 - pandera's protocol
+        """low <= min(open, close) and high >= max(open, close)."""
+        low = pl.min_horizontal("open_ticks", "close_ticks", "high_ticks") >= pl.col("low_ticks")
+        high = pl.max_horizontal("open_ticks", "close_ticks", "low_ticks") <= pl.col("high_ticks")
+        return data.lazyframe.select(low & high)
+
+
+class Vwap(TimedFrame):
+    """Per bar: session VWAP with bands (weighted Welford), rolling VWAP, developing profile.
+
+    ``price_basis``: ``ticks``, or ``typical`` where only bar records exist (a labelled fallback).
+    """
+
+    vwap: pl.Float64 = pa.Field(nullable=True)
+    sd: pl.Float64 = pa.Field(nullable=True)
+    upper_1: pl.Float64 = pa.Field(nullable=True)
+    lower_1: pl.Float64 = pa.Field(nullable=True)
+    upper_2: pl.Float64 = pa.Field(nullable=True)
+    lower_2: pl.Float64 = pa.Field(nullable=True)
+    rolling_vwap: pl.Float64 = pa.Field(nullable=True)
+    poc_ticks: pl.Int64 = pa.Field(nullable=True)
+    vah_ticks: pl.Int64 = pa.Field(nullable=True)
+    val_ticks: pl.Int64 = pa.Field(nullable=True)
+    price_basis: str = pa.Field(isin=["ticks", "typical"])
+
+
+class VolumeProfile(TimedFrame):
+    """Final session profile, one row a tick price (empty prices inside the range are kept).
+
+    ``event_ts`` first and ``known_at`` last trade of the session: final values are known only then.
+    """
+
+    price_ticks: pl.Int64
+    price: pl.Float64
+    volume: pl.Float64 = pa.Field(ge=0)
+    bid_volume: pl.Float64 = pa.Field(ge=0)
+    ask_volume: pl.Float64 = pa.Field(ge=0)
+    is_poc: bool
+    in_value_area: bool
+
+
+class LiquidityFeatures(TimedFrame):
+    """Order-flow and book features per bar, known at the bar's close; null without their source."""
+
+    ofi_l1: pl.Float64 = pa.Field(nullable=True)
+    ofi_norm: pl.Float64 = pa.Field(nullable=True)
+    mlofi: pl.Float64 = pa.Field(nullable=True)
+    queue_imbalance: pl.Float64 = pa.Field(nullable=True)
+    weighted_mid: pl.Float64 = pa.Field(nullable=True)
+    spread_ticks: pl.Float64 = pa.Field(nullable=True)
+    bid_depth: pl.Float64 = pa.Field(nullable=True)
+    ask_depth: pl.Float64 = pa.Field(nullable=True)
+    delta: pl.Float64
+    cvd: pl.Float64
+    trade_imbalance: pl.Float64 = pa.Field(nullable=True)
+    vpin: pl.Float64 = pa.Field(nullable=True)
+    kyle_lambda: pl.Float64 = pa.Field(nullable=True)
+    amihud: pl.Float64 = pa.Field(nullable=True)
+    roll_spread: pl.Float64 = pa.Field(nullable=True)
+    effective_spread_ticks: pl.Float64 = pa.Field(nullable=True)
+    stacked_buy: pl.Int32
+    stacked_sell: pl.Int32
+    signed_share: pl.Float64 = pa.Field(nullable=True)
+
+
+class LiquiditySweeps(Events):
+    """Levels that rest (``level``), pools, and their sweeps or acceptances."""
+
+
+class SmcEvents(Events):
+    """Swings, BOS/CHoCH, fair value gaps and their life, order blocks and breakers."""
+
+
+class WyckoffEvents(Events):
+    """Wyckoff accumulation and distribution events; ``attrs.phase`` is the phase after the row."""
+
+
+class PointsOfInterest(TimedFrame):
+    """Zones worth watching. ``kind``: poi, poi_touch, poi_invalidated; score in [0, 1] at known_at."""
+
+    poi_id: str
+    kind: str = pa.Field(isin=["poi", "poi_touch", "poi_invalidated"])
+    dir: pl.Int8 = pa.Field(isin=[-1, 1])
+    lo_ticks: pl.Int64
+    hi_ticks: pl.Int64
+    lo: pl.Float64
+    hi: pl.Float64
+    score: pl.Float64 = pa.Field(ge=0, le=1)
+    source_kind: str
+    source_id: str
+    factors: str
+
+
+class TechnicalFactors(TimedFrame):
+    """Classic factors per bar (TA-Lib where it has them), known at the bar's close."""
+
+    ret_1: pl.Float64 = pa.Field(nullable=True)
+    ret_5: pl.Float64 = pa.Field(nullable=True)
+    ret_15: pl.Float64 = pa.Field(nullable=True)
+    ret_60: pl.Float64 = pa.Field(nullable=True)
+    ema_distance_20: pl.Float64 = pa.Field(nullable=True)
+    ema_distance_60: pl.Float64 = pa.Field(nullable=True)
+    rsi_14: pl.Float64 = pa.Field(nullable=True)
+    atr_14: pl.Float64 = pa.Field(nullable=True)
+    adx_14: pl.Float64 = pa.Field(nullable=True)
+    macd_histogram: pl.Float64 = pa.Field(nullable=True)
+    bollinger_position: pl.Float64 = pa.Field(nullable=True)
+    stochastic_k: pl.Float64 = pa.Field(nullable=True)
+    volume_z_60: pl.Float64 = pa.Field(nullable=True)
+    realized_vol_30: pl.Float64 = pa.Field(nullable=True)
+    range_z_60: pl.Float64 = pa.Field(nullable=True)
+    seconds_since_open: pl.Float64
+
+
+class Regimes(TimedFrame):
+    """Filtered regime probabilities per bar; the model is fitted on earlier sessions only.
+
+    ``vol_state``: 0 calm, 1 normal, 2 stressed, ordered by variance; null with the reason when
+    history is too short. ``fitted_through`` is the last session of the fit.
+    """
+
+    vol_state: pl.Int8 = pa.Field(nullable=True, isin=[0, 1, 2])
+    p_calm: pl.Float64 = pa.Field(nullable=True, ge=0, le=1)
+    p_normal: pl.Float64 = pa.Field(nullable=True, ge=0, le=1)
+    p_stressed: pl.Float64 = pa.Field(nullable=True, ge=0, le=1)
+    trend_state: pl.Int8 = pa.Field(nullable=True, isin=[-1, 0, 1])
+    change_alarm: bool
+    fitted_through: str = pa.Field(nullable=True)
+    reason: str = pa.Field(nullable=True)
+
+
+class Correlations(TimedFrame):
+    """Pairwise correlation across instruments on a five-minute grid; a < b by id."""
+
+    instrument_a: str
+    instrument_b: str
+    corr_ewma: pl.Float64 = pa.Field(nullable=True, ge=-1, le=1)
+    corr_hayashi_yoshida: pl.Float64 = pa.Field(nullable=True, ge=-1, le=1)
+    lead_lag_seconds: pl.Float64 = pa.Field(nullable=True)
+    observations: pl.Int64 = pa.Field(ge=0)
+
+

@@ -1,0 +1,135 @@
+"""Contracts of labels, features, models, predictions and validation."""
+
+from __future__ import annotations
+
+import pandera.polars as pa
+import polars as pl
+
+from zanzibar_assets.contracts.base import Frame, TimedFrame
+
+
+class Labels(TimedFrame):
+    """Triple-barrier label of each bar: ``event_ts`` = the bar's close (entry), ``known_at`` = exit.
+
+    ``label`` +1 upper, -1 lower, 0 time barrier; returns are log returns of the long side,
+    ``net_return`` after a round trip's assumed costs; ``weight`` is average uniqueness.
+    """
+
+    label: pl.Int8 = pa.Field(isin=[-1, 0, 1])
+    gross_return: pl.Float64
+    net_return: pl.Float64
+    barrier: str = pa.Field(isin=["upper", "lower", "time"])
+    sigma: pl.Float64 = pa.Field(gt=0)
+    horizon_bars: pl.Int32 = pa.Field(gt=0)
+    weight: pl.Float64 = pa.Field(ge=0, le=1)
+
+
+class FeatureMatrix(TimedFrame):
+    """Features per bar, joined as-of on ``known_at`` (the bar's close).
+
+    Columns beyond the two times are those of ``ml.catalogue.FEATURES`` in its order: Float64, null
+    where the source has no value yet.
+    """
+
+    class Config:
+        """The catalogue adds the feature columns, all Float64."""
+
+        strict = False
+        ordered = True
+
+
+class TrainedModel(Frame):
+    """One row: the model, or why there is none. ``payload`` is LightGBM text or JSON, never a pickle."""
+
+    model_id: str
+    status: str = pa.Field(isin=["trained", "insufficient_history"])
+    reason: str = pa.Field(nullable=True)
+    algorithm: str
+    trained_through: str = pa.Field(nullable=True)
+    sessions: pl.Int64 = pa.Field(ge=0)
+    rows: pl.Int64 = pa.Field(ge=0)
+    seed: pl.Int64
+    parameters: str
+    features: str
+    payload: str
+    data_fingerprint: str
+    trials: pl.Int64 = pa.Field(ge=0)
+    simulated: bool
+
+
+class ModelOos(TimedFrame):
+    """Out-of-sample predictions of purged cross-validation: one row a bar and path."""
+
+    session: str
+    path: pl.Int32 = pa.Field(ge=0)
+    prediction: pl.Float64
+    label: pl.Int8 = pa.Field(isin=[-1, 0, 1])
+    gross_return: pl.Float64
+    net_return: pl.Float64
+
+
+class ModelExplanation(Frame):
+    """Global importance: mean |SHAP| (LightGBM's own contributions) and gain, ranked."""
+
+    model_id: str
+    feature: str
+    mean_abs_shap: pl.Float64 = pa.Field(ge=0)
+    gain: pl.Float64 = pa.Field(ge=0)
+    rank: pl.Int32 = pa.Field(ge=1)
+
+
+class Predictions(TimedFrame):
+    """Predictions of a model for a session after its training; ``prediction`` = P(up) in [0, 1]."""
+
+    model_id: str
+    prediction: pl.Float64 = pa.Field(ge=0, le=1)
+
+
+class ValidationReport(Frame):
+    """One row a metric; ``verdict`` and ``verdict_reason`` repeat on each row."""
+
+    model_id: str
+    metric: str
+    value: pl.Float64 = pa.Field(nullable=True)
+    threshold: pl.Float64 = pa.Field(nullable=True)
+    passed: bool = pa.Field(nullable=True)
+    detail: str
+    verdict: str = pa.Field(isin=["promote", "hold", "reject", "insufficient_history"])
+    verdict_reason: str
+    validated_through: str = pa.Field(nullable=True)
+
+
+class VolatilityForecast(Frame):
+    """One row: next-session volatility of log returns, or why there is none."""
+
+    method: str
+    as_of_session: str = pa.Field(nullable=True)
+    sigma_bar: pl.Float64 = pa.Field(nullable=True, ge=0)
+    sigma_session: pl.Float64 = pa.Field(nullable=True, ge=0)
+    sigma_annual: pl.Float64 = pa.Field(nullable=True, ge=0)
+    observations: pl.Int64 = pa.Field(ge=0)
+    reason: str = pa.Field(nullable=True)
+
+
+class RiskParameters(Frame):
+    """One row: Kelly (full, shrunk and capped) and VaR/CVaR of the instrument, with the reasons.
+
+    ``risk_per_trade_pct`` per cent of equity that a model trade may risk; 0 without a measured
+    edge. ``rules_risk_per_trade_pct`` for trades from rules alone. VaR/CVaR are positive losses in
+    per cent of notional over a session.
+    """
+
+    kelly_full: pl.Float64 = pa.Field(nullable=True)
+    kelly_used: pl.Float64 = pa.Field(ge=0)
+    risk_per_trade_pct: pl.Float64 = pa.Field(ge=0)
+    rules_risk_per_trade_pct: pl.Float64 = pa.Field(ge=0)
+    var_95_pct: pl.Float64 = pa.Field(nullable=True)
+    cvar_95_pct: pl.Float64 = pa.Field(nullable=True)
+    var_99_pct: pl.Float64 = pa.Field(nullable=True)
+    cvar_99_pct: pl.Float64 = pa.Field(nullable=True)
+    method: str
+    observations: pl.Int64 = pa.Field(ge=0)
+    as_of_session: str = pa.Field(nullable=True)
+    reason: str
+
+

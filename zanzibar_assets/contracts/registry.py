@@ -1,0 +1,136 @@
+"""The registry of tables: name, version, grain, stage and where its model stands.
+
+Light on purpose (no pandera): a code location reads it at load.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from zanzibar_assets.vocabulary import Grain, Stage
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+@dataclass(frozen=True, slots=True)
+class TableContract:
+    """One stored table: its model is ``contracts.<module>.<model>``."""
+
+    table: str
+    version: int
+    grain: Grain
+    stage: Stage
+    module: str
+    model: str
+
+
+def _table(table: str, grain: Grain, stage: Stage, module: str, model: str, version: int = 1) -> TableContract:
+    return TableContract(table, version, grain, stage, module, model)
+
+
+_M, _S, _I = Grain.MARKET, Grain.SESSION, Grain.INSTRUMENT
+TABLES: dict[str, TableContract] = {
+    t.table: t
+    for t in (
+        _table("raw_ticks", _M, Stage.INGESTION, "ingestion", "RawTicks"),
+        _table("raw_depth", _M, Stage.INGESTION, "ingestion", "RawDepth"),
+        _table("raw_narratives", _S, Stage.INGESTION, "ingestion", "RawNarratives"),
+        _table("clean_ticks", _M, Stage.CLEANING, "cleaning", "CleanTicks"),
+        _table("quarantine_ticks", _M, Stage.CLEANING, "cleaning", "Quarantine"),
+        _table("clean_dom", _M, Stage.CLEANING, "cleaning", "CleanDom"),
+        _table("quarantine_dom", _M, Stage.CLEANING, "cleaning", "Quarantine"),
+        _table("bars", _M, Stage.BARS, "market", "Bars"),
+        _table("vwap", _M, Stage.BARS, "market", "Vwap"),
+        _table("volume_profile", _M, Stage.BARS, "market", "VolumeProfile"),
+        _table("liquidity_features", _M, Stage.LIQUIDITY, "market", "LiquidityFeatures"),
+        _table("liquidity_sweeps", _M, Stage.LIQUIDITY, "market", "LiquiditySweeps"),
+        _table("smc_events", _M, Stage.STRUCTURE, "market", "SmcEvents"),
+        _table("wyckoff_events", _M, Stage.STRUCTURE, "market", "WyckoffEvents"),
+        _table("points_of_interest", _M, Stage.STRUCTURE, "market", "PointsOfInterest"),
+        _table("technical_factors", _M, Stage.FACTORS, "market", "TechnicalFactors"),
+        _table("regimes", _M, Stage.FACTORS, "market", "Regimes"),
+        _table("correlations", _S, Stage.FACTORS, "market", "Correlations"),
+        _table("narratives", _S, Stage.NARRATIVE, "narrative", "Narratives"),
+        _table("narrative_scores", _S, Stage.NARRATIVE, "narrative", "NarrativeScores"),
+        _table("labels", _M, Stage.FEATURES, "ml", "Labels"),
+        _table("feature_matrix", _M, Stage.FEATURES, "ml", "FeatureMatrix"),
+        _table("trained_model", _I, Stage.MODELS, "ml", "TrainedModel"),
+        _table("model_oos", _I, Stage.MODELS, "ml", "ModelOos"),
+        _table("model_explanation", _I, Stage.MODELS, "ml", "ModelExplanation"),
+        _table("predictions", _M, Stage.MODELS, "ml", "Predictions"),
+        _table("validation_report", _I, Stage.VALIDATION, "ml", "ValidationReport"),
+        _table("volatility_forecast", _I, Stage.RISK, "ml", "VolatilityForecast"),
+        _table("risk_parameters", _I, Stage.RISK, "ml", "RiskParameters"),
+        _table("raw_signals", _M, Stage.SIGNALS, "trading", "RawSignals"),
+        _table("signals", _S, Stage.SIGNALS, "trading", "Signals"),
+        _table("broker_status", _S, Stage.EXECUTION, "trading", "BrokerStatus"),
+        _table("orders", _S, Stage.EXECUTION, "trading", "Orders"),
+        _table("fills", _S, Stage.EXECUTION, "trading", "Fills"),
+        _table("account_state", _S, Stage.EXECUTION, "trading", "AccountState"),
+        _table("performance", _S, Stage.REPORTING, "trading", "Performance"),
+        _table("session_report", _S, Stage.REPORTING, "trading", "SessionReport"),
+    )
+}
+
+
+@cache
+def schema_of(table: str) -> Any:
+    """pandera DataFrameSchema of a table (imports pandera on first use)."""
+    contract = TABLES[table]
+    model = getattr(import_module(f"zanzibar_assets.contracts.{contract.module}"), contract.model)
+    return model.to_schema()
+
+
+@cache
+def polars_schema(table: str) -> dict[str, pl.DataType]:
+    """Column names and polars types of a table, in order."""
+    return {name: column.dtype.type for name, column in schema_of(table).columns.items()}
+
+
+def empty(table: str) -> pl.DataFrame:
+    """A typed empty frame of a table."""
+    import polars as pl
+
+    return pl.DataFrame(schema=polars_schema(table))
+
+
+def conform(table: str, frame: pl.DataFrame) -> pl.DataFrame:
+    """Frame with the contract's columns in the contract's order and types.
+
+    Raises ContractError when a column is missing or cannot be cast without loss.
+    """
+    import polars as pl
+
+    from zanzibar_assets.errors import ContractError
+
+    schema = polars_schema(table)
+    missing = [name for name in schema if name not in frame.columns]
+    if missing:
+        raise ContractError(f"{table} lacks columns", expected=", ".join(schema), got=", ".join(frame.columns))
+    try:
+        return frame.select(pl.col(name).cast(kind) for name, kind in schema.items())
+    except pl.exceptions.PolarsError as error:
+        raise ContractError(f"{table} has a column of another type", got=str(error)) from error
+
+
+def breaches(table: str, frame: pl.DataFrame) -> list[str]:
+    """What a frame breaks of its contract, in plain words; empty when it holds."""
+    import pandera.errors
+    from pandera.config import ValidationDepth, config_context
+
+    try:
+        with config_context(validation_depth=ValidationDepth.SCHEMA_AND_DATA):
+            schema_of(table).validate(frame, lazy=True)
+    except pandera.errors.SchemaErrors as errors:
+        return [_plain(error) for error in errors.schema_errors]
+    return []
+
+
+def _plain(error: Any) -> str:
+    where = getattr(error.schema, "name", None) or "frame"
+    check = getattr(error, "check", None)
+    return f"{where}: {check if check is not None else error.reason_code}"

@@ -1,0 +1,1 @@
+"""Orders: gates, journal, the terminal port and its backends."""

@@ -1,0 +1,1 @@
+"""Sierra Chart files and narratives in, typed frames out. Pure: no dagster."""

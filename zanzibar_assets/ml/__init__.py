@@ -1,0 +1,1 @@
+"""Labels, features, models, validation and explanation."""

@@ -1,0 +1,1 @@
+"""Polish market narratives (PMS): parsing and scoring."""

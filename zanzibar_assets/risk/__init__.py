@@ -1,0 +1,1 @@
+"""Volatility, Kelly, VaR and CVaR."""

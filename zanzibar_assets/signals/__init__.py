@@ -1,0 +1,1 @@
+"""Raw signals from rules and models, and the aggregator."""

@@ -1,0 +1,1 @@
+"""A seeded market simulator that writes Sierra Chart files and narratives."""

@@ -1,0 +1,1 @@
+"""The lake, the manifest, the metadata database and provenance."""
