@@ -9,7 +9,6 @@ from pandera.api.polars.types import PolarsData
 from zanzibar_assets.contracts.base import Events, TimedFrame
 
 
-
 class Bars(TimedFrame):
     """Time bars: ``event_ts`` the bar's open, ``known_at`` its close.
 
