@@ -28,7 +28,9 @@ class TableContract:
     model: str
 
 
-def _table(table: str, grain: Grain, stage: Stage, module: str, model: str, version: int = 1) -> TableContract:
+def _table(
+    table: str, grain: Grain, stage: Stage, module: str, model: str, version: int = 1
+) -> TableContract:
     return TableContract(table, version, grain, stage, module, model)
 
 
@@ -110,7 +112,9 @@ def conform(table: str, frame: pl.DataFrame) -> pl.DataFrame:
     schema = polars_schema(table)
     missing = [name for name in schema if name not in frame.columns]
     if missing:
-        raise ContractError(f"{table} lacks columns", expected=", ".join(schema), got=", ".join(frame.columns))
+        raise ContractError(
+            f"{table} lacks columns", expected=", ".join(schema), got=", ".join(frame.columns)
+        )
     try:
         return frame.select(pl.col(name).cast(kind) for name, kind in schema.items())
     except pl.exceptions.PolarsError as error:
