@@ -1,11 +1,14 @@
 """The metadata database: one SQLite file with a versioned schema.
 
-WAL mode and a busy timeout let the UI, the daemon and a command work side by side.
+WAL mode and a busy timeout let the UI, the daemon and a command work side by side. Each thread
+keeps one connection. A commit survives a killed process; ``synchronous=NORMAL`` may lose the last
+commits in a power cut, after which the partitions concerned are simply built again.
 """
 
 from __future__ import annotations
 
 import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,7 +22,8 @@ CREATE TABLE partitions (
   instrument TEXT, session TEXT,
   fingerprint TEXT, bytes INTEGER, rows INTEGER, first_us INTEGER, last_us INTEGER,
   schema_version INTEGER NOT NULL, code_version TEXT NOT NULL, config_hash TEXT NOT NULL,
-  verdict TEXT NOT NULL, reasons TEXT NOT NULL, checks TEXT NOT NULL, inputs TEXT NOT NULL, notes TEXT NOT NULL,
+  verdict TEXT NOT NULL, reasons TEXT NOT NULL, checks TEXT NOT NULL,
+  inputs TEXT NOT NULL, notes TEXT NOT NULL,
   simulated INTEGER NOT NULL, run_id TEXT NOT NULL, written_us INTEGER NOT NULL,
   PRIMARY KEY (table_name, partition_key));
 CREATE INDEX partitions_by_instrument ON partitions (table_name, instrument, session);
@@ -28,7 +32,8 @@ CREATE TABLE trials (
   record TEXT NOT NULL, score TEXT);
 CREATE INDEX trials_by_instrument ON trials (instrument);
 CREATE TABLE alerts (
-  alert_id INTEGER PRIMARY KEY AUTOINCREMENT, raised_us INTEGER NOT NULL, kind TEXT NOT NULL, detail TEXT NOT NULL);
+  alert_id INTEGER PRIMARY KEY AUTOINCREMENT, raised_us INTEGER NOT NULL,
+  kind TEXT NOT NULL, detail TEXT NOT NULL);
 """
 
 
@@ -37,22 +42,30 @@ class Database:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._local = threading.local()
         path.parent.mkdir(parents=True, exist_ok=True)
         with self.connect() as connection:
             self._migrate(connection)
 
     @contextmanager
     def connect(self) -> Iterator[sqlite3.Connection]:
-        """One transaction: committed at the end, rolled back on an error, always closed."""
-        connection = sqlite3.connect(self.path, timeout=30.0)
-        try:
+        """One transaction on this thread's connection: committed at the end, rolled back on error."""
+        connection = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = sqlite3.connect(self.path, timeout=30.0)
             connection.row_factory = sqlite3.Row
             connection.execute("PRAGMA journal_mode=WAL")
-            connection.execute("PRAGMA synchronous=FULL")
-            with connection:
-                yield connection
-        finally:
+            connection.execute("PRAGMA synchronous=NORMAL")
+            self._local.connection = connection
+        with connection:
+            yield connection
+
+    def close(self) -> None:
+        """Close this thread's connection."""
+        connection = getattr(self._local, "connection", None)
+        if connection is not None:
             connection.close()
+            self._local.connection = None
 
     def _migrate(self, connection: sqlite3.Connection) -> None:
         version = int(connection.execute("PRAGMA user_version").fetchone()[0])

@@ -1,0 +1,106 @@
+"""What a person sees of a materialization. Belongs here: turning outcomes into Dagster metadata."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+
+from zanzibar_assets.store.builder import BuildOutcome
+from zanzibar_assets.store.manifest import PartitionRecord
+from zanzibar_assets.vocabulary import from_us
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+def outcome_metadata(outcome: BuildOutcome, path: str) -> dict[str, Any]:
+    """Metadata of one partition: rows, time bounds, fingerprints, verdict, notes."""
+    record = outcome.record
+    found: dict[str, Any] = {
+        "verdict": record.verdict.value,
+        "status": outcome.status.value,
+        "fingerprint": record.fingerprint or "none",
+        "code_version_of_builder": record.code_version,
+        "config_hash": record.config_hash,
+        "contract": f"{record.table} v{record.schema_version}",
+        "simulated": record.simulated,
+        "inputs": dg.MetadataValue.md(inputs_markdown(record)),
+        "path": dg.MetadataValue.path(path),
+    }
+    if record.rows is not None:
+        found["dagster/row_count"] = record.rows
+    if record.bytes is not None:
+        found["bytes"] = record.bytes
+    if record.first_us is not None and record.last_us is not None:
+        found["first_utc"] = from_us(record.first_us).isoformat()
+        found["last_utc"] = from_us(record.last_us).isoformat()
+    if record.reasons:
+        found["reasons"] = dg.MetadataValue.md("\n".join(f"* {reason}" for reason in record.reasons))
+    if record.notes:
+        found["notes"] = dg.MetadataValue.json(record.notes)
+    return found
+
+
+def inputs_markdown(record: PartitionRecord, most: int = 40) -> str:
+    """Table of a partition's inputs and their fingerprints."""
+    rows = [f"| {i.table} | {i.key} | `{i.fingerprint}` |" for i in record.inputs[:most]]
+    if len(record.inputs) > most:
+        rows.append(f"| ... | {len(record.inputs) - most} more | |")
+    return "\n".join(["| input | partition or bytes | fingerprint |", "|---|---|---|", *rows])
+
+
+def column_schema(table: str) -> dg.TableSchema:
+    """Dagster's column schema of a table's contract."""
+    from zanzibar_assets.contracts.registry import polars_schema
+
+    columns = [dg.TableColumn(name, str(kind)) for name, kind in polars_schema(table).items()]
+    return dg.TableSchema(columns)
+
+
+def check_results(outcomes: Sequence[BuildOutcome], names: Sequence[str]) -> list[dg.AssetCheckResult]:
+    """One result a declared check over the partitions of this step; each failing one is named."""
+    results = []
+    for name in names:
+        failed = _failures(outcomes, name)
+        serious = any(blocking for _, _, blocking in failed)
+        results.append(
+            dg.AssetCheckResult(
+                check_name=name,
+                passed=not failed,
+                severity=dg.AssetCheckSeverity.ERROR if serious or not failed else dg.AssetCheckSeverity.WARN,
+                description="; ".join(f"{key}: {why}" for key, why, _ in failed[:5]) or None,
+                metadata={
+                    "partitions": len(outcomes),
+                    "failed": dg.MetadataValue.json({key: why for key, why, _ in failed}),
+                },
+            )
+        )
+    return results
+
+
+def _failures(outcomes: Sequence[BuildOutcome], name: str) -> list[tuple[str, str, bool]]:
+    failed = []
+    for outcome in outcomes:
+        if name == INPUTS_CHECK:
+            if outcome.status.value == "blocked":
+                failed.append((str(outcome.key), "; ".join(outcome.record.reasons), True))
+            continue
+        for check in outcome.record.checks:
+            if check.name == name and not check.passed:
+                failed.append((str(outcome.key), check.detail, check.blocking))
+    return failed
+
+
+INPUTS_CHECK = "inputs_usable"
+
+
+def plot_metadata(table: str, frame: pl.DataFrame | None) -> dict[str, Any]:
+    """A small plot for tables that people would rather look at than read."""
+    if frame is None or frame.height < 2:
+        return {}
+    from zanzibar_assets.reporting.plots import table_plot_markdown
+
+    picture = table_plot_markdown(table, frame)
+    return {"plot": dg.MetadataValue.md(picture)} if picture else {}

@@ -1,0 +1,153 @@
+"""The one way to make an asset of a table. Belongs here: the decorator; no domain logic.
+
+A decorated function reads through ``Inputs`` and calls one pure function; this module loops over
+the partitions of a run, builds each, and reports metadata and checks. A run of one partition that
+is blocked or fails its contract fails the step. In a run over a range only the partitions
+concerned are held back: their verdict is kept in the manifest and everything downstream of them
+refuses to build, while the other partitions go on.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import dagster as dg
+
+from zanzibar_assets.contracts.registry import TABLES
+from zanzibar_assets.orchestration import progress
+from zanzibar_assets.orchestration.metadata import (
+    INPUTS_CHECK,
+    check_results,
+    column_schema,
+    outcome_metadata,
+    plot_metadata,
+)
+from zanzibar_assets.orchestration.partitions import DEFINITIONS, dagster_key, mapping
+from zanzibar_assets.orchestration.resources import ZanzibarResource
+from zanzibar_assets.store.builder import BuildOutcome, Status, build_partition
+from zanzibar_assets.store.keys import PartitionKey
+from zanzibar_assets.store.specs import Compute, TableSpec
+from zanzibar_assets.store.workspace import Workspace
+from zanzibar_assets.vocabulary import Grain
+
+THROUGH_TAG = "zanzibar/through"
+FORCE_TAG = "zanzibar/force"
+MARKET_PARTITIONS_PER_RUN = 60
+SPECS: dict[str, TableSpec] = {}
+"""Every table's builder by name, in the order of definition: the table of contents of the graph."""
+
+
+def table_asset(
+    *,
+    reads: Sequence[str] = (),
+    modules: Sequence[str],
+    sections: Sequence[str] = (),
+    side_tables: Sequence[str] = (),
+    checks: Sequence[str] = (),
+    source: str | None = None,
+    owner: str = "team:data-eng",
+    kinds: Sequence[str] = ("polars", "parquet"),
+) -> Callable[[Compute], dg.AssetsDefinition]:
+    """Asset of the table named like the decorated function; its docstring is the description.
+
+    ``reads`` are the upstream tables (the lineage), ``modules`` the code that decides the result,
+    ``sections`` the configuration that does.
+    """
+
+    def decorate(compute: Compute) -> dg.AssetsDefinition:
+        table = compute.__name__
+        spec = TableSpec(
+            table, compute, tuple(modules), tuple(sections), tuple(side_tables), tuple(checks), source
+        )
+        SPECS[table] = spec
+        names = ("contract", INPUTS_CHECK, *checks)
+
+        @dg.asset(
+            name=table,
+            group_name=spec.contract.stage.value,
+            description=compute.__doc__,
+            deps=[_dependency(upstream, spec.contract.grain) for upstream in reads],
+            partitions_def=DEFINITIONS[spec.contract.grain],
+            backfill_policy=backfill_policy(spec.contract.grain),
+            code_version=spec.code_version,
+            owners=[owner],
+            kinds=set(kinds),
+            metadata={"contract": f"{table} v{spec.contract.version}", "side_tables": ", ".join(side_tables)},
+            check_specs=[check_spec(name, table) for name in names],
+        )
+        def build(context: dg.AssetExecutionContext, zanzibar: ZanzibarResource):  # type: ignore[no-untyped-def]  # noqa: ANN202
+            return build_step(context, zanzibar, spec, names)
+
+        return build
+
+    return decorate
+
+
+def _dependency(upstream: str, downstream: Grain) -> dg.AssetDep:
+    return dg.AssetDep(upstream, partition_mapping=mapping(TABLES[upstream].grain, downstream))
+
+
+def backfill_policy(grain: Grain) -> dg.BackfillPolicy:
+    """Market tables in runs of up to sixty partitions, session tables in one, models one by one."""
+    if grain is Grain.MARKET:
+        return dg.BackfillPolicy.multi_run(MARKET_PARTITIONS_PER_RUN)
+    return dg.BackfillPolicy.single_run() if grain is Grain.SESSION else dg.BackfillPolicy.multi_run(1)
+
+
+def check_spec(name: str, table: str) -> dg.AssetCheckSpec:
+    """Check of a table: the contract's, the inputs', or a domain check of its builder."""
+    texts = {
+        "contract": f"Columns, types and laws of contract {table} v{TABLES[table].version}.",
+        INPUTS_CHECK: "Every input is there, passed its own checks and belongs together with the others.",
+    }
+    return dg.AssetCheckSpec(name, asset=table, description=texts.get(name, name.replace("_", " ")))
+
+
+def build_step(
+    context: dg.AssetExecutionContext, zanzibar: ZanzibarResource, spec: TableSpec, names: Sequence[str]
+) -> dg.MaterializeResult[Any]:
+    """Build every partition of a step and report it."""
+    workspace = zanzibar.workspace(context.run_id)
+    keys = sorted(PartitionKey.parse(str(key)) for key in context.partition_keys)
+    tags = context.run.tags
+    outcomes = [
+        _build_one(workspace, spec, key, tags.get(THROUGH_TAG), force=tags.get(FORCE_TAG) == "true")
+        for key in keys
+    ]
+    refuse_if_nothing_usable(outcomes)
+    for outcome in outcomes:
+        path = str(workspace.lake.path(spec.table, outcome.key, spec.contract.version))
+        context.add_asset_metadata(
+            outcome_metadata(outcome, path), asset_key=spec.table, partition_key=dagster_key(outcome.key)
+        )
+    last = next((o for o in reversed(outcomes) if o.frame is not None), None)
+    metadata: dict[str, Any] = {}
+    if last is not None:
+        metadata["dagster/column_schema"] = column_schema(spec.table)
+        metadata.update(plot_metadata(spec.table, last.frame))
+    return dg.MaterializeResult(metadata=metadata, check_results=check_results(outcomes, names))
+
+
+def refuse_if_nothing_usable(outcomes: Sequence[BuildOutcome]) -> None:
+    """Fail the step when none of its partitions may be used downstream."""
+    held = [o for o in outcomes if o.status in (Status.BLOCKED, Status.FAILED)]
+    if outcomes and len(held) == len(outcomes):
+        reasons = "; ".join(f"{o.key}: {'; '.join(o.record.reasons)}" for o in held[:5])
+        raise dg.Failure(description=reasons, metadata={"held_back": len(held)}, allow_retries=False)
+
+
+def _build_one(
+    workspace: Workspace, spec: TableSpec, key: PartitionKey, through: str | None, *, force: bool
+) -> BuildOutcome:
+    started = time.perf_counter()
+    outcome = build_partition(workspace, spec, key, through=through, force=force)
+    seconds = time.perf_counter() - started
+    record = outcome.record
+    progress.report(
+        progress.Progress(
+            spec.table, str(key), outcome.status.value, record.rows or 0, seconds, record.reasons
+        )
+    )
+    return outcome

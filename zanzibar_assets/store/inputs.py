@@ -1,0 +1,181 @@
+"""What a builder reads: other partitions, verified, recorded and refused when they do not fit.
+
+Every read is recorded with the fingerprint found, so that the manifest can say what a partition
+was made from, whether it is up to date, and whether two inputs belong together.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from zanzibar_assets.calendars import SessionWindow, is_session, previous_sessions, session_window
+from zanzibar_assets.contracts.registry import TABLES, empty
+from zanzibar_assets.errors import BlockedInput, MissingInput, StaleInput, StoreError
+from zanzibar_assets.store.keys import PartitionKey
+from zanzibar_assets.store.manifest import ABSENT, UP_TO, CheckOutcome, InputRecord, PartitionRecord
+from zanzibar_assets.vocabulary import Grain, Verdict
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from zanzibar_assets.config import Config
+    from zanzibar_assets.instruments import Instrument
+    from zanzibar_assets.store.workspace import Workspace
+
+SOURCE_PREFIX = "source:"
+
+
+@dataclass(slots=True)
+class Inputs:
+    """The reading side of one build."""
+
+    workspace: Workspace
+    key: PartitionKey
+    through: str | None = None
+    records: list[InputRecord] = field(default_factory=list)
+    checks: list[CheckOutcome] = field(default_factory=list)
+    notes: dict[str, Any] = field(default_factory=dict)
+    simulated: bool = False
+
+    @property
+    def config(self) -> Config:
+        """Configuration of the code location."""
+        return self.workspace.config
+
+    @property
+    def instrument(self) -> Instrument:
+        """Instrument of the partition."""
+        if self.key.instrument is None:
+            raise StoreError(f"partition {self.key} has no instrument")
+        return self.workspace.instruments[self.key.instrument]
+
+    @property
+    def session(self) -> str:
+        """Session of the partition."""
+        if self.key.session is None:
+            raise StoreError(f"partition {self.key} has no session")
+        return self.key.session
+
+    @property
+    def window(self) -> SessionWindow:
+        """Session window on the instrument's own calendar."""
+        return session_window(self.instrument, self.session)
+
+    def read(self, table: str, key: PartitionKey | None = None) -> pl.DataFrame:
+        """Partition of another table that belongs to this one (same instrument, same session).
+
+        Raises MissingInput, BlockedInput, StaleInput or CorruptPartition.
+        """
+        return self._load(self._usable(table, key or self.key.at_grain(TABLES[table].grain)))
+
+    def history(self, table: str, sessions: int) -> pl.DataFrame:
+        """Up to ``sessions`` earlier sessions, oldest first, with a ``session`` column.
+
+        Sessions that were never built are recorded as absent, so that building them later makes
+        this partition stale; blocked ones are left out and recorded as blocked.
+        """
+        import polars as pl
+
+        frames = []
+        for session in previous_sessions(self.instrument, self.session, sessions):
+            key = PartitionKey(self.instrument.id, session)
+            record = self.workspace.manifest.get(table, key)
+            if record is None or record.verdict is not Verdict.OK:
+                self.records.append(InputRecord(table, str(key), record.state if record else ABSENT))
+                continue
+            frames.append(self._load(self._usable(table, key)).with_columns(session=pl.lit(session)))
+        if not frames:
+            return empty(table).with_columns(session=pl.lit(None, pl.String))
+        self.notes["history_sessions"] = len(frames)
+        return pl.concat(frames)
+
+    def through_session(self, table: str) -> pl.DataFrame:
+        """All usable sessions of the instrument up to ``through``, with a ``session`` column."""
+        import polars as pl
+
+        through = self.through or self.workspace.last_session(table, self.instrument.id)
+        if through is None:
+            return empty(table).with_columns(session=pl.lit(None, pl.String))
+        self.notes["through"] = through
+        found = self.workspace.manifest.of_table(table, self.instrument.id, through)
+        key = f"{self.instrument.id}|{UP_TO}{through}"
+        self.records.append(InputRecord(table, key, self.workspace.manifest.query_fingerprint(found)))
+        frames = []
+        for record in found:
+            if record.verdict is Verdict.OK and record.key.session is not None:
+                self._refuse_stale(record)
+                frames.append(self._load(record).with_columns(session=pl.lit(record.key.session)))
+        return pl.concat(frames) if frames else empty(table).with_columns(session=pl.lit(None, pl.String))
+
+    def across(self, table: str) -> dict[str, pl.DataFrame]:
+        """Frames of the configured instruments for this session (or of the instruments' own tables).
+
+        An instrument whose calendar is closed has a typed empty frame. A blocked or never built one
+        is left out, recorded as such and named in the notes: nothing may trade on it.
+        """
+        frames: dict[str, pl.DataFrame] = {}
+        for instrument in self.workspace.active_instruments():
+            market = TABLES[table].grain is Grain.MARKET
+            key = PartitionKey(instrument.id, self.session if market else None)
+            record = self.workspace.manifest.get(table, key)
+            if record is None or record.verdict is not Verdict.OK:
+                state = record.state if record else ABSENT
+                self.records.append(InputRecord(table, str(key), state))
+                self.notes.setdefault("left_out", []).append(f"{instrument.id}: {table} is {state}")
+                continue
+            frames[instrument.id] = self._load(self._usable(table, key))
+        return frames
+
+    def optional(self, table: str) -> pl.DataFrame:
+        """Like ``read``, but a partition that was never built is a typed empty frame (recorded)."""
+        key = self.key.at_grain(TABLES[table].grain)
+        if self.workspace.manifest.get(table, key) is None:
+            self.records.append(InputRecord(table, str(key), ABSENT))
+            return empty(table)
+        return self.read(table)
+
+    def add_source(self, name: str, key: str, fingerprint: str) -> None:
+        """Record bytes of a source file (or rows of the inbox) as an input."""
+        self.records.append(InputRecord(SOURCE_PREFIX + name, key, fingerprint))
+
+    def check(self, name: str, passed: bool, detail: str, *, blocking: bool = True) -> None:
+        """Report a domain check of the partition."""
+        self.checks.append(CheckOutcome(name, passed, detail, blocking))
+
+    def is_open_day(self) -> bool:
+        """False when the partition is a closed day of the instrument's own calendar."""
+        return self.key.grain is not Grain.MARKET or is_session(self.instrument, self.session)
+
+    def _usable(self, table: str, key: PartitionKey) -> PartitionRecord:
+        record = self.workspace.manifest.get(table, key)
+        if record is None:
+            raise MissingInput(f"{table} {key} was never built", action=f"materialize {table} {key} first")
+        if record.verdict is not Verdict.OK:
+            raise BlockedInput(
+                f"{table} {key} is {record.verdict.value}",
+                got="; ".join(record.reasons),
+                action=f"mend its cause, then materialize {table} {key} again",
+            )
+        self._refuse_stale(record)
+        self.records.append(InputRecord(table, str(key), record.state))
+        return record
+
+    def _refuse_stale(self, record: PartitionRecord) -> None:
+        for made_from in record.inputs:
+            if made_from.table.startswith(SOURCE_PREFIX):
+                continue
+            current = self.workspace.manifest.state_of(made_from.table, made_from.key)
+            if current != made_from.fingerprint:
+                raise StaleInput(
+                    f"{record.table} {record.key} was computed from another {made_from.table} {made_from.key}",
+                    expected=f"{made_from.table} {made_from.key} at {made_from.fingerprint}",
+                    got=current,
+                    action=f"materialize {record.table} {record.key} again",
+                )
+
+    def _load(self, record: PartitionRecord) -> pl.DataFrame:
+        self.simulated = self.simulated or record.simulated
+        if record.fingerprint is None:
+            raise BlockedInput(f"{record.table} {record.key} has no stored frame")
+        return self.workspace.lake.read(record.table, record.key, record.schema_version, record.fingerprint)

@@ -1,0 +1,63 @@
+"""Everything a build needs, opened once: configuration, instruments, lake, manifest, sources."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from zanzibar_assets.config import Config
+from zanzibar_assets.instruments import Instrument, Instruments, load_instruments
+from zanzibar_assets.store.database import Database
+from zanzibar_assets.store.keys import PartitionKey
+from zanzibar_assets.store.lake import Lake
+from zanzibar_assets.store.manifest import InputRecord, Manifest
+from zanzibar_assets.vocabulary import Verdict
+
+if TYPE_CHECKING:
+    from zanzibar_assets.store.source_index import SourceIndex
+
+
+class Workspace:
+    """One home folder opened for building; ``clock_us`` is the only clock and it is passed in."""
+
+    def __init__(self, config: Config, clock_us: Callable[[], int], run_id: str = "") -> None:
+        self.config = config
+        self.clock_us = clock_us
+        self.run_id = run_id
+        self.instruments: Instruments = load_instruments(config.instruments_file)
+        self.database = Database(config.database)
+        self.manifest = Manifest(self.database)
+        self.lake = Lake(config.lake_dir)
+        self._sources: SourceIndex | None = None
+
+    @property
+    def sources(self) -> SourceIndex:
+        """Index of the source files, made on first use."""
+        if self._sources is None:
+            from zanzibar_assets.store.source_index import SourceIndex
+
+            self._sources = SourceIndex(self.config, self.instruments)
+        return self._sources
+
+    def active_instruments(self) -> list[Instrument]:
+        """The configured instruments in order of their ids."""
+        return [self.instruments[name] for name in sorted(self.config.instruments)]
+
+    def source_records(self, kind: str, key: PartitionKey) -> list[InputRecord]:
+        """What the source files hold for a partition now."""
+        return self.sources.records(kind, key)
+
+    def last_session(self, table: str, instrument: str) -> str | None:
+        """Newest usable session of a table for an instrument."""
+        found = [r.key.session for r in self.manifest.of_table(table, instrument) if r.verdict is Verdict.OK]
+        return max((s for s in found if s is not None), default=None)
+
+    def sessions_built(self, table: str, instruments: Sequence[str]) -> list[str]:
+        """Sessions for which a table has a usable partition of any of the instruments."""
+        sessions = {
+            r.key.session
+            for name in instruments
+            for r in self.manifest.of_table(table, name)
+            if r.verdict is Verdict.OK and r.key.session is not None
+        }
+        return sorted(sessions)
