@@ -13,8 +13,8 @@ class Bars(TimedFrame):
     """Time bars: ``event_ts`` the bar's open, ``known_at`` its close.
 
     Bars without a trade are not written. ``bid_volume`` is sold into the bid (seller aggressor),
-    ``ask_volume`` bought at the ask; ``delta`` = ask - bid volume. ``basis``: built from ticks or
-    taken from bar records.
+    ``ask_volume`` bought at the ask; ``delta`` = ask - bid volume; ``vwap`` is null when the bar has
+    prints but no volume. ``basis``: built from ticks or taken from bar records.
     """
 
     open_ticks: pl.Int64
@@ -30,7 +30,7 @@ class Bars(TimedFrame):
     ask_volume: pl.Float64 = pa.Field(ge=0)
     delta: pl.Float64
     trades: pl.Int64 = pa.Field(ge=0)
-    vwap: pl.Float64
+    vwap: pl.Float64 = pa.Field(nullable=True)
     bar_seconds: pl.Int32 = pa.Field(gt=0)
     session_state: str = pa.Field(isin=["pre_open", "open", "break"])
     basis: str = pa.Field(isin=["ticks", "bar_records"])
@@ -96,8 +96,8 @@ class LiquidityFeatures(TimedFrame):
     amihud: pl.Float64 = pa.Field(nullable=True)
     roll_spread: pl.Float64 = pa.Field(nullable=True)
     effective_spread_ticks: pl.Float64 = pa.Field(nullable=True)
-    stacked_buy: pl.Int32
-    stacked_sell: pl.Int32
+    stacked_buy: pl.Int32 = pa.Field(nullable=True)
+    stacked_sell: pl.Int32 = pa.Field(nullable=True)
     signed_share: pl.Float64 = pa.Field(nullable=True)
 
 

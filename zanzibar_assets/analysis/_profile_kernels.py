@@ -1,0 +1,70 @@
+"""Compiled loops of the developing volume profile (imports numba: import it where it is used)."""
+
+from __future__ import annotations
+
+from numba import njit
+
+from zanzibar_assets.analysis._records import Floats, Ints
+
+
+@njit(cache=True)
+def _pair(volume: Floats, first: int, step: int, stop: int) -> float:
+    """Volume of the next two rows from ``first`` in direction ``step``, up to row ``stop``."""
+    total = float(volume[first])
+    if first != stop:
+        total += float(volume[first + step])
+    return total
+
+
+@njit(cache=True)
+def _poc_row(volume: Floats, low: int, high: int) -> int:
+    """Row of the largest volume; ties: nearest the centre of low..high, then lower."""
+    best = low
+    for row in range(low + 1, high + 1):
+        if volume[row] > volume[best] or (
+            volume[row] == volume[best] and abs(2 * row - low - high) < abs(2 * best - low - high)
+        ):
+            best = row
+    return best
+
+
+@njit(cache=True)
+def _value_area(volume: Floats, low: int, high: int, poc: int, total: float, pct: float) -> tuple[int, int]:
+    """Rows of the value area by the two-row rule: larger pair first, ties up."""
+    bottom, top, held = poc, poc, volume[poc]
+    while held * 100.0 < pct * total and (bottom > low or top < high):
+        above = _pair(volume, top + 1, 1, high) if top < high else -1.0
+        below = _pair(volume, bottom - 1, -1, low) if bottom > low else -1.0
+        if above >= below:
+            held += above
+            top = min(top + 2, high)
+        else:
+            held += below
+            bottom = max(bottom - 2, low)
+    return bottom, top
+
+
+@njit(cache=True)
+def developing(rows: Ints, size: Floats, ends: Ints, volume: Floats, pct: float, out: Ints) -> None:
+    """Fill ``out[k] = (poc, vah, val)`` rows of the profile of the first ``ends[k]`` trades.
+
+    ``rows`` price rows from 0, ``size`` lots > 0, ``ends`` ascending, ``volume`` zeros to work in.
+    Rows of ``out`` without a trade stay as they are.
+    """
+    done = 0
+    low = high = rows[0] if len(rows) else 0
+    total = 0.0
+    for k in range(len(ends)):
+        for i in range(done, ends[k]):
+            volume[rows[i]] += size[i]
+            total += size[i]
+            low, high = min(low, rows[i]), max(high, rows[i])
+        if ends[k] == 0:
+            continue
+        if ends[k] == done:
+            out[k] = out[k - 1]
+            continue
+        done = ends[k]
+        poc = _poc_row(volume, low, high)
+        bottom, top = _value_area(volume, low, high, poc, total, pct)
+        out[k, 0], out[k, 1], out[k, 2] = poc, top, bottom

@@ -1,0 +1,126 @@
+"""Volume profile: volume per tick price, point of control and value area.
+
+Rules: the point of control (POC) is the price of the largest volume, on a tie the one nearest the
+centre of the range, then the lower one. The value area starts at the POC and takes the larger of
+the next two rows above and the next two below (ties go up) until it holds the wanted share. Bar
+records carry no prices inside the bar: their volume stands at the typical price, rounded to the
+tick, so a profile of such a source is coarser than one of trades. Zero-size prints are ignored.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import polars as pl
+
+from zanzibar_assets.analysis._records import Floats, Ints, Records, load_records, stamps
+from zanzibar_assets.config import Config
+from zanzibar_assets.contracts.registry import conform, empty
+from zanzibar_assets.errors import ContractError
+from zanzibar_assets.instruments import Instrument
+from zanzibar_assets.vocabulary import EVENT_TS, KNOWN_AT
+
+MAX_ROWS = 5_000_000
+
+
+class ValueArea(NamedTuple):
+    """POC, value area high and low as row numbers, the volume inside and in all."""
+
+    poc: int
+    vah: int
+    val: int
+    volume_inside: float
+    volume_total: float
+
+
+def value_area(volume: Floats, pct: float, rows: int = 2) -> ValueArea:
+    """Value area of a profile given as volumes of consecutive tick prices, lowest first.
+
+    ``pct`` per cent of the volume; ``rows`` prices are added at a time (2: the usual rule, 1: price
+    by price). ``volume`` must hold a positive value.
+    """
+    last = len(volume) - 1
+    order = sorted(range(len(volume)), key=lambda row: (-volume[row], abs(2 * row - last), row))
+    poc = order[0]
+    low = high = poc
+    total, inside = float(volume.sum()), float(volume[poc])
+    while inside * 100.0 < pct * total and (low > 0 or high < last):
+        above = float(volume[high + 1 : high + 1 + rows].sum()) if high < last else -1.0
+        below = float(volume[max(low - rows, 0) : low].sum()) if low > 0 else -1.0
+        if above >= below:
+            high, inside = min(high + rows, last), inside + above
+        else:
+            low, inside = max(low - rows, 0), inside + below
+    return ValueArea(poc, high, low, inside, total)
+
+
+def price_rows(records: Records) -> tuple[Ints, int]:
+    """Row number of each record's price (typical prices rounded to the tick) and the lowest price.
+
+    Raises ContractError when the prices span more than ``MAX_ROWS`` ticks.
+    """
+    prices: Ints = np.floor(records.price_ticks + 0.5).astype(np.int64)
+    lowest = int(prices.min())
+    span = int(prices.max()) - lowest + 1
+    if span > MAX_ROWS:
+        raise ContractError(
+            "the session's prices span too many ticks for a profile",
+            expected=f"at most {MAX_ROWS} rows",
+            got=str(span),
+            action="check the instrument's tick size and the cleaning rules",
+        )
+    return prices - lowest, lowest
+
+
+def regular_session(records: Records) -> Records:
+    """Records since the session's open; the pre-open is left out."""
+    return records.where(~records.pre_open)
+
+
+def developing_profile(records: Records, ends: Ints, pct: float) -> Ints:
+    """POC, VAH and VAL in ticks as of the first ``ends[k]`` records, one row each.
+
+    ``records`` with sizes above zero, ``ends`` ascending. Rows without a record hold the smallest
+    int64.
+    """
+    out = np.full((len(ends), 3), np.iinfo(np.int64).min)
+    if len(records) == 0:
+        return out
+    from zanzibar_assets.analysis._profile_kernels import developing
+
+    rows, lowest = price_rows(records)
+    developing(rows, records.size, ends, np.zeros(int(rows.max()) + 1), pct, out)
+    out[ends > 0] += lowest
+    return out
+
+
+def build_volume_profile(clean_ticks: pl.DataFrame, instrument: Instrument, config: Config) -> pl.DataFrame:
+    """Final profile of the session since its open, one row a tick price, empty prices kept.
+
+    ``event_ts`` is the first and ``known_at`` the last trade's time. Empty without volume.
+    """
+    records = regular_session(load_records(clean_ticks).traded())
+    if len(records) == 0:
+        return empty("volume_profile")
+    rows, lowest = price_rows(records)
+    count = int(rows.max()) + 1
+    volume = np.bincount(rows, weights=records.size, minlength=count)
+    ends = np.array([len(records)])
+    poc, vah, val = developing_profile(records, ends, config.analysis.value_area_pct)[0]
+    prices = lowest + np.arange(count)
+    frame = pl.DataFrame(
+        {
+            "price_ticks": prices,
+            "price": prices * instrument.tick_size,
+            "volume": volume,
+            "bid_volume": np.bincount(rows, weights=records.sell, minlength=count),
+            "ask_volume": np.bincount(rows, weights=records.buy, minlength=count),
+            "is_poc": prices == poc,
+            "in_value_area": (prices >= val) & (prices <= vah),
+        }
+    ).with_columns(
+        stamps(np.full(count, records.ts_us[0])).alias(EVENT_TS),
+        stamps(np.full(count, records.known_us.max())).alias(KNOWN_AT),
+    )
+    return conform("volume_profile", frame)
