@@ -135,6 +135,12 @@ def session_at(instrument: Instrument, stamp_us: int) -> str:
     return schedule.keys[position]
 
 
+def session_closes(instrument: Instrument) -> tuple[tuple[str, ...], NDArray[np.int64], int]:
+    """Session keys, their closes (UTC microseconds, ascending) and the first session's open."""
+    schedule = _schedule(instrument.calendar)
+    return schedule.keys, schedule.closes_us, int(schedule.opens_us[0])
+
+
 def sessions_between(instrument: Instrument, first: str, last: str) -> list[str]:
     """Session keys of the instrument's calendar from first to last, both included."""
     import bisect

@@ -1,0 +1,299 @@
+"""``.scid`` records to the raw tick frame: every record a row, nothing dropped.
+
+Record kinds go by the bits of Open, as Sierra Chart's IntradayRecord.h tells single trades from
+bars; High and Low of a single trade are its ask and bid, never a range.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from zanzibar_assets.ingestion import formats
+from zanzibar_assets.ingestion.grid import float32_noise, nearest_ticks, ticks_to_prices
+from zanzibar_assets.instruments import Instrument
+from zanzibar_assets.vocabulary import US_PER_SECOND, RecordKind
+
+if TYPE_CHECKING:
+    from zanzibar_assets.ingestion.sources import SourceSlice
+
+CHUNK_RECORDS = 500_000
+SUB_TRADE_SPAN_US = US_PER_SECOND
+"""Sub-trades share one transaction time; a FIRST whose LAST is missing stops gathering after this."""
+AUTO_PROBE_RECORDS = 100_000
+"""Records that decide whether a file of ``auto`` records holds bars."""
+KINDS = [kind.value for kind in RecordKind]
+_TRADE, _FIRST, _MIDDLE, _LAST, _BAR, _QUOTE = range(6)
+DEFECTS = [
+    "",
+    "impossible_stamp",
+    "count_over_int_max",
+    "nan_price",
+    "nonpositive_price",
+    "bar_range",
+    "off_grid",
+]
+_STAMP, _COUNT, _NAN, _NONPOSITIVE, _RANGE, _OFF_GRID = range(1, 7)
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+Records = NDArray[np.void]
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """How a file's units become prices and lots; ``tick_size`` None leaves prices unrounded."""
+
+    symbol: str
+    price_multiplier: float = 1.0
+    volume_multiplier: float = 1.0
+    tick_size: float | None = None
+    records: Literal["ticks", "bars", "auto"] = "auto"
+
+
+@dataclass(slots=True)
+class GroupState:
+    """The unbundled trade that is open between two chunks: seq and stamp of its FIRST, -1 when none."""
+
+    seq: int = -1
+    stamp_us: int = 0
+
+
+def scale_of(symbol: str, instrument: Instrument | None) -> Scale:
+    """Scale of a Sierra symbol; an instrument that does not name the symbol counts as unknown."""
+    source = instrument.source_of(symbol) if instrument else None
+    if instrument is None or source is None:
+        return Scale(symbol)
+    return Scale(
+        symbol, source.price_multiplier, source.volume_multiplier, instrument.tick_size, source.records
+    )
+
+
+def read_ticks(slices: Sequence[SourceSlice], instrument: Instrument) -> pl.DataFrame:
+    """RawTicks frame of one session's record ranges, in file order.
+
+    ``seq`` is the record's index in its file and ``contract`` the file's Sierra symbol. Defective
+    records stay, named in ``defect``. Raises SourceError when a file cannot be mapped.
+    """
+    from zanzibar_assets.contracts.registry import conform, empty
+
+    parts: list[pl.DataFrame] = []
+    state = GroupState()
+    previous: Path | None = None
+    for part in slices:
+        if part.file.path != previous:
+            state, previous = GroupState(), part.file.path
+        scale = scale_of(part.file.symbol, instrument)
+        header = formats.read_header(part.file.path)
+        parts.extend(iter_chunks(part.file.path, header, scale, state, part.first_record, part.last_record))
+    return conform("raw_ticks", pl.concat(parts)) if parts else empty("raw_ticks")
+
+
+def iter_chunks(
+    path: Path,
+    header: formats.FileHeader,
+    scale: Scale,
+    state: GroupState | None = None,
+    first: int = 0,
+    last: int | None = None,
+    chunk_records: int = CHUNK_RECORDS,
+) -> Iterator[pl.DataFrame]:
+    """Raw tick frames of records ``[first, last)`` in chunks, so memory stays bounded."""
+    stop = header.records if last is None else last
+    carried = state or GroupState()
+    bars_only = holds_bars(path, header, scale)
+    for start in range(first, stop, chunk_records):
+        end = min(start + chunk_records, stop)
+        records = formats.map_records(path, header, start, end)
+        yield decode_records(np.array(records), start, scale, carried, bars_only=bars_only)
+
+
+def holds_bars(path: Path, header: formats.FileHeader, scale: Scale) -> bool:
+    """True when flat one-trade records are bars, not plain ticks: declared, or seen in the first records.
+
+    ``auto`` looks at the file's first 100,000 records: one aggregated record makes it a bar file.
+    """
+    if scale.records != "auto":
+        return scale.records == "bars"
+    probe = formats.map_records(path, header, 0, min(header.records, AUTO_PROBE_RECORDS))
+    single, _, _ = _single_trades(probe)
+    return bool((~single & ~_flat(probe)).any())
+
+
+def decode_records(
+    records: Records, first_seq: int, scale: Scale, state: GroupState, *, bars_only: bool
+) -> pl.DataFrame:
+    """Raw tick frame of a run of records; ``state`` is carried to the next run and updated."""
+    unix, stamp_ok = formats.unix_stamps(records["stamp"])
+    seq = np.arange(first_seq, first_seq + len(records), dtype=np.int64)
+    kind, trade_id = _kinds(records, seq, unix, state, bars_only=bars_only)
+    defect = _defects(records, kind, stamp_ok)
+    prices, defect = _prices(records, kind, defect, scale)
+    sizes = {
+        name: records[source].astype(np.float64) * scale.volume_multiplier
+        for name, source in (("size", "volume"), ("bid_volume", "bid_volume"), ("ask_volume", "ask_volume"))
+    }
+    stamps = pl.Series("ts_utc", unix).cast(pl.Datetime("us", "UTC"))
+    columns: dict[str, Any] = {
+        "ts_utc": _nulled(stamps, stamp_ok),
+        "seq": seq,
+        "contract": pl.repeat(scale.symbol, len(records), dtype=pl.String, eager=True),
+        "kind": _words(kind, KINDS),
+        "price": prices["price"],
+        "size": sizes["size"],
+        "side": _sides(records, kind),
+        "bid": prices["bid"],
+        "ask": prices["ask"],
+        "trade_id": _nulled(pl.Series("trade_id", trade_id), trade_id >= 0),
+        "open": prices["open"],
+        "high": prices["high"],
+        "low": prices["low"],
+        "trades": records["trades"].astype(np.int64),
+        "bid_volume": sizes["bid_volume"],
+        "ask_volume": sizes["ask_volume"],
+        "defect": _nulled(_words(defect, DEFECTS), defect > 0),
+    }
+    return pl.DataFrame(columns)
+
+
+def _bits(records: Records) -> NDArray[np.uint32]:
+    return np.ascontiguousarray(records["open"]).view("<u4")
+
+
+def _single_trades(records: Records) -> tuple[Bools, Bools, Bools]:
+    """Which records are single trades, and of these which are FIRST and LAST sub-trades."""
+    bits = _bits(records)
+    first, last = bits == formats.FIRST_SUB_TRADE_BITS, bits == formats.LAST_SUB_TRADE_BITS
+    zero = (bits & 0x7FFFFFFF) == 0
+    return (zero & (records["trades"] <= 1)) | first | last, first, last
+
+
+def _flat(records: Records) -> Bools:
+    close = records["close"]
+    same = (records["open"] == close) & (records["high"] == close) & (records["low"] == close)
+    return np.asarray(same & (records["trades"] <= 1))
+
+
+def _kinds(
+    records: Records, seq: NDArray[np.int64], unix: NDArray[np.int64], state: GroupState, *, bars_only: bool
+) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """Kind code and trade id (-1: none) of each record; a trade's id is the seq of its FIRST."""
+    single, first, last = _single_trades(records)
+    plain = np.zeros(len(records), dtype=bool) if bars_only else _flat(records) & ~single
+    kind = np.where(single | plain, _TRADE, _BAR).astype(np.uint8)
+    quote = single & ~first & ~last & (records["trades"] == 1) & (records["volume"] == 0)
+    quote &= (records["high"] != 0) & (records["low"] != 0)
+    kind[quote] = _QUOTE
+    group = _group_of(seq, unix, first, last, single, state)
+    kind[single & ~quote & (group >= 0)] = _MIDDLE
+    kind[first], kind[last] = _FIRST, _LAST
+    return kind, np.where(quote, -1, group)
+
+
+def _group_of(
+    seq: NDArray[np.int64],
+    unix: NDArray[np.int64],
+    first: Bools,
+    last: Bools,
+    single: Bools,
+    state: GroupState,
+) -> NDArray[np.int64]:
+    """Seq of the FIRST whose trade each record belongs to, -1 outside: by state, never by pairs."""
+    if not len(seq):
+        return seq
+    base = int(seq[0])
+    opened = np.maximum.accumulate(np.where(first, seq, state.seq))
+    closed = np.concatenate(([-1], np.maximum.accumulate(np.where(last, seq, -1))[:-1]))
+    before = np.maximum(opened - base, 0)
+    opened_us = np.where(opened >= base, unix[before], state.stamp_us)
+    within = (opened > closed) & (opened >= 0) & (np.abs(unix - opened_us) <= SUB_TRADE_SPAN_US)
+    end_open = opened[-1] > max(closed[-1], int(seq[-1]) if last[-1] else -1)
+    state.seq, state.stamp_us = (int(opened[-1]), int(opened_us[-1])) if end_open else (-1, 0)
+    return np.where(within & single, opened, -1)
+
+
+def _defects(records: Records, kind: NDArray[np.uint8], stamp_ok: Bools) -> NDArray[np.uint8]:
+    """Code of the first thing that cannot be true about each record; 0 when nothing."""
+    bar = kind == _BAR
+    o, h, lo, c = (records[name] for name in ("open", "high", "low", "close"))
+    finite = np.isfinite(o) & np.isfinite(h) & np.isfinite(lo) & np.isfinite(c)
+    counts = ("trades", "volume", "bid_volume", "ask_volume")
+    over = np.logical_or.reduce([records[name] > formats.INT_MAX for name in counts])
+    with np.errstate(invalid="ignore"):
+        # A bid/ask update need not carry a price; its quote may be absent (0) but not negative.
+        nonpositive = np.where(kind == _QUOTE, c < 0, c <= 0) | (~bar & ((h < 0) | (lo < 0)))
+        nonpositive |= bar & ((o <= 0) | (h <= 0) | (lo <= 0))
+        broken = bar & ((h < np.maximum(o, c)) | (lo > np.minimum(o, c)))
+    rules = (
+        (broken, _RANGE),
+        (nonpositive, _NONPOSITIVE),
+        (~finite, _NAN),
+        (over, _COUNT),
+        (~stamp_ok, _STAMP),
+    )
+    defect = np.zeros(len(records), dtype=np.uint8)
+    for broke, code in rules:
+        defect[broke] = code
+    return defect
+
+
+def _prices(
+    records: Records, kind: NDArray[np.uint8], defect: NDArray[np.uint8], scale: Scale
+) -> tuple[dict[str, pl.Series], NDArray[np.uint8]]:
+    """True prices per column (null where the kind has none) and the defects with off-grid added."""
+    bar = kind == _BAR
+    quoted = ~bar & _single_trades(records)[0]
+    close = records["close"]
+    wanted: dict[str, tuple[str, Bools]] = {
+        "price": ("close", np.isfinite(close) & ~((kind == _QUOTE) & (close <= 0))),
+        "bid": ("low", quoted & np.isfinite(records["low"]) & (records["low"] > 0)),
+        "ask": ("high", quoted & np.isfinite(records["high"]) & (records["high"] > 0)),
+        "open": ("open", bar & np.isfinite(records["open"])),
+        "high": ("high", bar & np.isfinite(records["high"])),
+        "low": ("low", bar & np.isfinite(records["low"])),
+    }
+    found: dict[str, pl.Series] = {}
+    for name, (source, present) in wanted.items():
+        if not present.any():
+            found[name] = pl.repeat(None, len(records), dtype=pl.Float64, eager=True)
+            continue
+        values, on_grid = to_prices(records[source], scale)
+        if name not in ("bid", "ask"):
+            defect = np.where(present & ~on_grid & (defect == 0), _OFF_GRID, defect).astype(np.uint8)
+        found[name] = _nulled(pl.Series(name, values), present)
+    return found, defect
+
+
+def to_prices(raw: NDArray[np.float32], scale: Scale) -> tuple[Floats, Bools]:
+    """Prices with the multiplier applied, on the tick grid where they lie on it, and which do.
+
+    Without a known tick size every price counts as on the grid and keeps the file's own value.
+    """
+    values = raw.astype(np.float64) * scale.price_multiplier
+    if scale.tick_size is None:
+        return values, np.ones(len(values), dtype=bool)
+    ticks, on_grid = nearest_ticks(values, scale.tick_size, float32_noise(raw, scale.price_multiplier))
+    return np.where(on_grid, ticks_to_prices(ticks, scale.tick_size), values), on_grid
+
+
+def _sides(records: Records, kind: NDArray[np.uint8]) -> NDArray[np.int8]:
+    """Aggressor of single trades from Bid/AskVolume; 0 for bars, quotes and trades with both or neither."""
+    buyer, seller = records["ask_volume"] > 0, records["bid_volume"] > 0
+    side = buyer.astype(np.int8) - seller.astype(np.int8)
+    return np.where((kind == _BAR) | (kind == _QUOTE), np.int8(0), side)
+
+
+def _words(codes: NDArray[np.uint8], words: list[str]) -> pl.Series:
+    return pl.Series(words).gather(pl.Series(codes).cast(pl.UInt32))
+
+
+def _nulled(series: pl.Series, present: Bools) -> pl.Series:
+    if present.all():
+        return series
+    return series.zip_with(pl.Series(present), pl.repeat(None, len(series), dtype=series.dtype, eager=True))
