@@ -131,8 +131,12 @@ def build_step(
 
 
 def refuse_if_nothing_usable(outcomes: Sequence[BuildOutcome]) -> None:
-    """Fail the step when none of its partitions may be used downstream."""
-    held = [o for o in outcomes if o.status in (Status.BLOCKED, Status.FAILED)]
+    """Fail the step when none of its partitions could be built.
+
+    A partition that broke its contract is stored for inspection and shown with its failed check;
+    whatever reads it refuses.
+    """
+    held = [o for o in outcomes if o.status is Status.BLOCKED]
     if outcomes and len(held) == len(outcomes):
         reasons = "; ".join(f"{o.key}: {'; '.join(o.record.reasons)}" for o in held[:5])
         raise dg.Failure(description=reasons, metadata={"held_back": len(held)}, allow_retries=False)

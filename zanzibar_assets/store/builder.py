@@ -86,7 +86,7 @@ def up_to_date(
     if spec.source is not None and recorded != workspace.source_records(spec.source, key):
         return None
     tables = [i for i in record.inputs if not i.table.startswith(SOURCE_PREFIX)]
-    if any(workspace.manifest.state_of(i.table, i.key) != i.fingerprint for i in tables):
+    if not all(workspace.manifest.is_current(i, key.session) for i in tables):
         return None
     return record
 

@@ -13,11 +13,22 @@ from zanzibar_assets.calendars import SessionWindow, is_session, previous_sessio
 from zanzibar_assets.contracts.registry import TABLES, empty
 from zanzibar_assets.errors import BlockedInput, MissingInput, StaleInput, StoreError
 from zanzibar_assets.store.keys import PartitionKey
-from zanzibar_assets.store.manifest import ABSENT, UP_TO, CheckOutcome, InputRecord, PartitionRecord
+from zanzibar_assets.store.manifest import (
+    ABSENT,
+    KNOWN_LATER,
+    UP_TO,
+    CheckOutcome,
+    InputRecord,
+    PartitionRecord,
+)
 from zanzibar_assets.vocabulary import Grain, Verdict
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import polars as pl
+
+    from zanzibar_assets.ingestion.sources import SourceSlice
 
     from zanzibar_assets.config import Config
     from zanzibar_assets.instruments import Instrument
@@ -111,33 +122,81 @@ class Inputs:
     def across(self, table: str) -> dict[str, pl.DataFrame]:
         """Frames of the configured instruments for this session (or of the instruments' own tables).
 
-        An instrument whose calendar is closed has a typed empty frame. A blocked or never built one
-        is left out, recorded as such and named in the notes: nothing may trade on it.
+        An instrument whose calendar is closed has a typed empty frame. One that is blocked, was
+        never built, or was estimated from this session or later is left out, recorded as such and
+        named in the notes: nothing may trade on it.
         """
         frames: dict[str, pl.DataFrame] = {}
         for instrument in self.workspace.active_instruments():
             market = TABLES[table].grain is Grain.MARKET
             key = PartitionKey(instrument.id, self.session if market else None)
             record = self.workspace.manifest.get(table, key)
-            if record is None or record.verdict is not Verdict.OK:
-                state = record.state if record else ABSENT
+            state = self.workspace.manifest.as_of_state(record, self.key.session)
+            if record is None or state != record.fingerprint:
                 self.records.append(InputRecord(table, str(key), state))
                 self.notes.setdefault("left_out", []).append(f"{instrument.id}: {table} is {state}")
                 continue
             frames[instrument.id] = self._load(self._usable(table, key))
         return frames
 
+    def across_frame(self, table: str) -> pl.DataFrame:
+        """``across`` as one frame, ordered by ``known_at``."""
+        import polars as pl
+
+        frames = list(self.across(table).values())
+        return pl.concat(frames).sort("known_at", maintain_order=True) if frames else empty(table)
+
     def optional(self, table: str) -> pl.DataFrame:
-        """Like ``read``, but a partition that was never built is a typed empty frame (recorded)."""
+        """Like ``read``, but typed empty when never built or known only after this session."""
         key = self.key.at_grain(TABLES[table].grain)
-        if self.workspace.manifest.get(table, key) is None:
-            self.records.append(InputRecord(table, str(key), ABSENT))
+        record = self.workspace.manifest.get(table, key)
+        state = self.workspace.manifest.as_of_state(record, self.key.session)
+        if record is None or state == KNOWN_LATER:
+            self.records.append(InputRecord(table, str(key), state))
+            self.notes.setdefault("left_out", []).append(f"{table} {key} is {state}")
             return empty(table)
         return self.read(table)
 
-    def add_source(self, name: str, key: str, fingerprint: str) -> None:
-        """Record bytes of a source file (or rows of the inbox) as an input."""
-        self.records.append(InputRecord(SOURCE_PREFIX + name, key, fingerprint))
+    def last_prices(self) -> dict[str, float]:
+        """Last close of the session before this one by the narratives' name of the market."""
+        prices: dict[str, float] = {}
+        for instrument in self.workspace.active_instruments():
+            for session in previous_sessions(instrument, self.session, 1):
+                key = PartitionKey(instrument.id, session)
+                record = self.workspace.manifest.get("bars", key)
+                if record is None or record.verdict is not Verdict.OK:
+                    self.records.append(InputRecord("bars", str(key), record.state if record else ABSENT))
+                    continue
+                frame = self._load(self._usable("bars", key))
+                if frame.height:
+                    prices[instrument.narrative_id] = float(frame["close"][-1])
+        return prices
+
+    def read_sources(self, kind: str) -> Sequence[SourceSlice]:
+        """Byte ranges of the source files that belong to this partition, recorded as inputs."""
+        slices = self.workspace.sources.slices(kind, self.key)
+        self.records += [self.workspace.sources.record(piece) for piece in slices]
+        return slices
+
+    def read_inbox(self) -> pl.DataFrame:
+        """Narratives of this session; unreadable ones are named in a check."""
+        from zanzibar_assets.ingestion.inbox import read_inbox
+
+        self.records += self.workspace.source_records("inbox", self.key)
+        window = self.workspace.sources.narrative_window(self.session)
+        if window is None:
+            self.notes["closed_day"] = "no session of the team's main calendar"
+            return empty("raw_narratives")
+        found = read_inbox(self.config.inbox, window.starts_us, window.close_us)
+        problems = [str(problem) for problem in found.problems]
+        self.check(
+            "inbox_is_readable",
+            not problems,
+            "; ".join(problems) or f"{found.frame.height} narratives",
+            blocking=False,
+        )
+        self.simulated = self.simulated or bool(found.frame["simulated"].any())
+        return found.frame
 
     def check(self, name: str, passed: bool, detail: str, *, blocking: bool = True) -> None:
         """Report a domain check of the partition."""
@@ -165,8 +224,8 @@ class Inputs:
         for made_from in record.inputs:
             if made_from.table.startswith(SOURCE_PREFIX):
                 continue
-            current = self.workspace.manifest.state_of(made_from.table, made_from.key)
-            if current != made_from.fingerprint:
+            if not self.workspace.manifest.is_current(made_from, record.key.session):
+                current = self.workspace.manifest.state_of(made_from.table, made_from.key)
                 raise StaleInput(
                     f"{record.table} {record.key} was computed from another {made_from.table} {made_from.key}",
                     expected=f"{made_from.table} {made_from.key} at {made_from.fingerprint}",
@@ -176,6 +235,8 @@ class Inputs:
 
     def _load(self, record: PartitionRecord) -> pl.DataFrame:
         self.simulated = self.simulated or record.simulated
+        if self.key.grain is Grain.INSTRUMENT and "through" in record.notes:
+            self.notes.setdefault("through", record.notes["through"])
         if record.fingerprint is None:
             raise BlockedInput(f"{record.table} {record.key} has no stored frame")
         return self.workspace.lake.read(record.table, record.key, record.schema_version, record.fingerprint)

@@ -10,10 +10,12 @@ from typing import Any
 from zanzibar_assets.config import stable_hash
 from zanzibar_assets.store.database import Database
 from zanzibar_assets.store.keys import PartitionKey
-from zanzibar_assets.vocabulary import Verdict
+from zanzibar_assets.vocabulary import Grain, Verdict
 
 ABSENT = "absent"
 UP_TO = "<="
+KNOWN_LATER = "known_later"
+"""State of an estimate that was fitted on the reader's own session or on a later one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +133,32 @@ class Manifest:
             return self.query_fingerprint(self.of_table(table, instrument, through))
         record = self.get(table, PartitionKey.parse(key))
         return ABSENT if record is None else record.state
+
+    def as_of_state(self, record: PartitionRecord | None, session: str | None) -> str:
+        """State of a record as a partition of ``session`` may see it.
+
+        An estimate of an instrument (a model, its validation, its risk) that was fitted through
+        that session or later did not exist then.
+        """
+        if record is None:
+            return ABSENT
+        if session is not None and record.key.grain is Grain.INSTRUMENT:
+            through = record.notes.get("through")
+            if through is not None and through >= session:
+                return KNOWN_LATER
+        return record.state
+
+    def is_current(self, made_from: InputRecord, session: str | None) -> bool:
+        """True when an input is what it was, for a reader of ``session``.
+
+        What a session's partition was made from cannot be overtaken by a later estimate: a model
+        that is retrained afterwards leaves the predictions of its predecessor as they were.
+        """
+        if UP_TO not in made_from.key and "|" not in made_from.key:
+            record = self.get(made_from.table, PartitionKey.parse(made_from.key))
+            state = self.as_of_state(record, session)
+            return state in (made_from.fingerprint, KNOWN_LATER)
+        return self.state_of(made_from.table, made_from.key) == made_from.fingerprint
 
     @staticmethod
     def query_fingerprint(records: Iterable[PartitionRecord]) -> str:

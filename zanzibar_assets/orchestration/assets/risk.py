@@ -1,0 +1,45 @@
+"""Risk: volatility forecast, Kelly, VaR and CVaR."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from zanzibar_assets.orchestration.table_asset import table_asset
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from zanzibar_assets.store.inputs import Inputs
+
+
+@table_asset(
+    reads=["bars"],
+    modules=["risk.volatility"],
+    sections=["risk"],
+    owner="team:quant",
+    kinds=["arch", "parquet"],
+)
+def volatility_forecast(inputs: Inputs) -> pl.DataFrame:
+    """Volatility of the next session from realised variance; says which method and why."""
+    from zanzibar_assets.risk.volatility import forecast_volatility
+
+    return forecast_volatility(inputs.through_session("bars"), inputs.instrument, inputs.config)
+
+
+@table_asset(
+    reads=["validation_report", "trained_model", "volatility_forecast", "bars"],
+    modules=["risk.parameters"],
+    sections=["risk"],
+    owner="team:quant",
+)
+def risk_parameters(inputs: Inputs) -> pl.DataFrame:
+    """Kelly fraction (shrunk and capped) and VaR/CVaR; zero without a measured edge, and why."""
+    from zanzibar_assets.risk.parameters import build_risk_parameters
+
+    return build_risk_parameters(
+        inputs.read("validation_report"),
+        inputs.read("model_oos"),
+        inputs.read("volatility_forecast"),
+        inputs.through_session("bars"),
+        inputs.config,
+    )

@@ -1,0 +1,56 @@
+"""Structure: smart money concepts, Wyckoff and points of interest as causal events."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from zanzibar_assets.orchestration.table_asset import table_asset
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from zanzibar_assets.store.inputs import Inputs
+
+
+@table_asset(
+    reads=["bars"], modules=["analysis.smc", "analysis.events"], sections=["analysis"], owner="team:quant"
+)
+def smc_events(inputs: Inputs) -> pl.DataFrame:
+    """Swings, breaks of structure, changes of character, fair value gaps, order blocks and breakers."""
+    from zanzibar_assets.analysis.smc import build_smc_events
+
+    history = inputs.history("bars", inputs.config.analysis.history_sessions)
+    return build_smc_events(inputs.read("bars"), history, inputs.instrument, inputs.config)
+
+
+@table_asset(
+    reads=["bars"], modules=["analysis.wyckoff", "analysis.events"], sections=["analysis"], owner="team:quant"
+)
+def wyckoff_events(inputs: Inputs) -> pl.DataFrame:
+    """Wyckoff accumulation and distribution as a state machine; phases are filtered, never relabelled."""
+    from zanzibar_assets.analysis.wyckoff import build_wyckoff_events
+
+    history = inputs.history("bars", inputs.config.analysis.history_sessions)
+    return build_wyckoff_events(inputs.read("bars"), history, inputs.instrument, inputs.config)
+
+
+@table_asset(
+    reads=["bars", "smc_events", "liquidity_sweeps"],
+    modules=["analysis.poi", "analysis.events"],
+    sections=["analysis"],
+    owner="team:quant",
+)
+def points_of_interest(inputs: Inputs) -> pl.DataFrame:
+    """Zones worth watching with a transparent score, and what became of them within the session."""
+    from zanzibar_assets.analysis.poi import build_points_of_interest
+
+    sessions = inputs.config.analysis.history_sessions
+    return build_points_of_interest(
+        inputs.read("bars"),
+        inputs.history("bars", sessions),
+        inputs.read("smc_events"),
+        inputs.history("smc_events", sessions),
+        inputs.read("liquidity_sweeps"),
+        inputs.instrument,
+        inputs.config,
+    )
