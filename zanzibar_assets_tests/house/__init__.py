@@ -1,0 +1,1 @@
+"""Laws of the house: what holds for the whole repository."""
