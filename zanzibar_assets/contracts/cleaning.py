@@ -14,6 +14,8 @@ class CleanTicks(TimedFrame):
 
     ``known_at`` equals ``event_ts`` for trades and is the bar's close for bar records. ``side`` is
     resolved (``sign_source`` says how); ``outside_quote`` marks trades outside the recorded quote.
+    ``contract`` is the file's Sierra symbol. ``bid_volume``/``ask_volume`` of trades follow the
+    resolved side, those of bar records are the record's own; ``quote`` rows have no size or trades.
     """
 
     seq: pl.Int64
