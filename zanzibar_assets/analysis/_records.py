@@ -45,7 +45,8 @@ class Records:
     """Trades and bar records of one session in time order (quotes left out).
 
     ``price_ticks`` is the trade price; of a bar record the typical price (high + low + close) / 3,
-    not rounded. ``buy``/``sell`` are the lots of either aggressor. ``is_bar`` marks bar records.
+    not rounded. ``buy``/``sell`` are the lots of either aggressor. ``bid_ticks``/``ask_ticks`` are
+    the quote written beside the trade (NaN where there is none). ``is_bar`` marks bar records.
     """
 
     ts_us: Ints
@@ -54,6 +55,8 @@ class Records:
     size: Floats
     buy: Floats
     sell: Floats
+    bid_ticks: Floats
+    ask_ticks: Floats
     is_bar: Bools
     pre_open: Bools
 
@@ -87,6 +90,8 @@ def load_records(clean_ticks: pl.DataFrame) -> Records:
         size=size,
         buy=np.where(is_bar, floats(rows, "ask_volume"), np.where(side > 0, size, 0.0)),
         sell=np.where(is_bar, floats(rows, "bid_volume"), np.where(side < 0, size, 0.0)),
+        bid_ticks=floats(rows, "bid_ticks"),
+        ask_ticks=floats(rows, "ask_ticks"),
         is_bar=is_bar,
         pre_open=(rows["session_state"] == SessionState.PRE_OPEN.value).to_numpy(),
     )
