@@ -1,0 +1,77 @@
+"""The ``smc_events`` table: swings, breaks of structure, fair value gaps, order blocks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from zanzibar_assets.analysis.breaks import BreakEngine, BreakParams
+from zanzibar_assets.analysis.engine import Row, ordered
+from zanzibar_assets.analysis.events import Definition, EventWriter, JoinedBars, join_bars
+from zanzibar_assets.analysis.fvg import FvgEngine, FvgParams
+from zanzibar_assets.analysis.order_blocks import OrderBlockEngine
+from zanzibar_assets.analysis.swings import SwingEngine, SwingParams
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from zanzibar_assets.config import Config
+    from zanzibar_assets.instruments import Instrument
+
+TABLE = "smc_events"
+FVG_KINDS = ("fvg", "fvg_touch", "fvg_ce", "fvg_fill", "fvg_invert", "fvg_extend")
+
+
+@dataclass(frozen=True, slots=True)
+class SmcParams:
+    """Parameters of the engines whose rows the table holds."""
+
+    breaks: BreakParams
+    fvg: FvgParams
+
+    @classmethod
+    def of(cls, config: Config) -> SmcParams:
+        """Parameters of a configuration."""
+        swing = SwingParams(config.analysis.swing_left, config.analysis.swing_right)
+        return cls(BreakParams(swing), FvgParams())
+
+    def definitions(self) -> dict[str, Definition]:
+        """Definition of each kind of row."""
+        broken, gap = Definition.of("breaks", self.breaks), Definition.of("fvg", self.fvg)
+        block = Definition.of("ob", self.breaks)
+        return {
+            "swing": Definition.of("swing", self.breaks.swing),
+            **dict.fromkeys(("bos", "choch"), broken),
+            **dict.fromkeys(FVG_KINDS, gap),
+            **dict.fromkeys(("ob", "ob_mitigated", "breaker"), block),
+        }
+
+
+def smc_rows(joined: JoinedBars, params: SmcParams) -> list[Row]:
+    """All structure rows over history and session."""
+    bars = joined.series
+    swing_engine, break_engine = SwingEngine(params.breaks.swing), BreakEngine(params.breaks)
+    gap_engine, block_engine = FvgEngine(params.fvg, joined.sessions), OrderBlockEngine()
+    found: list[Row] = []
+    for t in range(len(bars)):
+        broken = break_engine.step(bars, t)
+        confirmed = swing_engine.step(bars, t)
+        found += [*broken, *block_engine.step(bars, t, broken), *gap_engine.step(bars, t), *confirmed]
+        break_engine.ingest(confirmed)
+    return ordered(found)
+
+
+def build_smc_events(
+    bars: pl.DataFrame, bars_history: pl.DataFrame, instrument: Instrument, config: Config
+) -> pl.DataFrame:
+    """Structure events known within the session.
+
+    ``bars`` is one session's, ``bars_history`` earlier sessions with a ``session`` column, oldest
+    first: swings, gaps and blocks of the history live on in the session. A gap whose bars lie in
+    different sessions carries ``attrs.gap_across_session``.
+    """
+    joined = join_bars(bars, bars_history)
+    params = SmcParams.of(config)
+    writer = EventWriter(joined, instrument, params.definitions())
+    rows = smc_rows(joined, params) if bars.height else []
+    return writer.frame((row for row in rows if row.known_idx >= joined.first), TABLE)
