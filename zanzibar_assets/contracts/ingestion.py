@@ -11,11 +11,11 @@ from zanzibar_assets.contracts.base import Frame, TimedFrame, Utc
 class RawTicks(Frame):
     """Every record of the ``.scid`` file that belongs to the session; nothing is dropped.
 
-    ``seq`` is the record's index in its file, ``contract`` the file's Sierra symbol, ``price`` the trade price (close of a bar record),
-    multipliers applied; ``size`` in lots; ``side`` the aggressor (+1 buyer, -1 seller, 0 unknown);
-    ``bid``/``ask`` at the trade where the record carries them; ``open/high/low`` for bar records;
-    ``trade_id`` joins the sub-trades of one unbundled trade; ``defect`` names what cannot be true
-    about the record (null when nothing).
+    ``seq`` is the record's index in its file, ``contract`` the file's Sierra symbol, ``price`` the
+    trade price (close of a bar record), multipliers applied; ``size`` in lots; ``side`` the aggressor
+    (+1 buyer, -1 seller, 0 unknown); ``bid``/``ask`` at the trade where the record carries them;
+    ``open/high/low`` for bar records; ``trade_id`` joins the sub-trades of one unbundled trade (the
+    ``seq`` of its first); ``defect`` names what cannot be true about the record (null when nothing).
     """
 
     ts_utc: Utc = pa.Field(nullable=True)

@@ -198,5 +198,6 @@ def _tally_new(tally: ReplayTally, stamps: NDArray[np.int64], defect: NDArray[np
     tally.defective += int((defect > 0).sum())
     true = stamps[stamps > 0]
     if len(true):
-        tally.first_us = int(true[0]) if tally.first_us is None else tally.first_us
-        tally.last_us = int(true[-1])
+        first, last = int(true.min()), int(true.max())
+        tally.first_us = first if tally.first_us is None else min(first, tally.first_us)
+        tally.last_us = last if tally.last_us is None else max(last, tally.last_us)
