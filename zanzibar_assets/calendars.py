@@ -25,6 +25,11 @@ if TYPE_CHECKING:
 
 FIRST_YEAR = 2005
 LAST_YEAR = 2037
+CLOSES: dict[str, tuple[str, str]] = {
+    "CMES": ("5 17 * * *", "America/Chicago"),
+    "24/7": ("5 0 * * *", "UTC"),
+}
+"""Cron and zone shortly after each calendar's regular close; a tick asks the calendar itself."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,7 +44,12 @@ class BuildOutcome:
 
 
 def build_partition(
-    workspace: Workspace, spec: TableSpec, key: PartitionKey, *, through: str | None = None, force: bool = False
+    workspace: Workspace,
+    spec: TableSpec,
+    key: PartitionKey,
+    *,
+    through: str | None = None,
+    force: bool = False,
 ) -> BuildOutcome:
     """Build one partition of a table, or find that nothing has to be done.
 

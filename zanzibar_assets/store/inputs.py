@@ -28,9 +28,8 @@ if TYPE_CHECKING:
 
     import polars as pl
 
-    from zanzibar_assets.ingestion.sources import SourceSlice
-
     from zanzibar_assets.config import Config
+    from zanzibar_assets.ingestion.sources import SourceSlice
     from zanzibar_assets.instruments import Instrument
     from zanzibar_assets.store.workspace import Workspace
 
@@ -175,6 +174,9 @@ class Inputs:
     def read_sources(self, kind: str) -> Sequence[SourceSlice]:
         """Byte ranges of the source files that belong to this partition, recorded as inputs."""
         slices = self.workspace.sources.slices(kind, self.key)
+        reason = self.workspace.sources.selection(self.key).reason
+        if reason:
+            self.notes["contract"] = reason
         self.records += [self.workspace.sources.record(piece) for piece in slices]
         return slices
 
@@ -227,7 +229,8 @@ class Inputs:
             if not self.workspace.manifest.is_current(made_from, record.key.session):
                 current = self.workspace.manifest.state_of(made_from.table, made_from.key)
                 raise StaleInput(
-                    f"{record.table} {record.key} was computed from another {made_from.table} {made_from.key}",
+                    f"{record.table} {record.key} was computed from another "
+                    f"{made_from.table} {made_from.key}",
                     expected=f"{made_from.table} {made_from.key} at {made_from.fingerprint}",
                     got=current,
                     action=f"materialize {record.table} {record.key} again",

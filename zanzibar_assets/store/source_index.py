@@ -1,18 +1,14 @@
-"""Which bytes of which source files belong to which partition.
-
-Files are looked up by the patterns of instruments.yaml; a file's split into sessions is kept while
-its size and modification time stay the same.
-"""
+"""Which bytes of which source files belong to which partition: one look at the folder a step."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
-from zanzibar_assets.calendars import SessionWindow, is_session, session_window
+from zanzibar_assets.calendars import SessionWindow, is_session, session_at, session_window
 from zanzibar_assets.config import Config, stable_hash
 from zanzibar_assets.errors import ConfigError
 from zanzibar_assets.ingestion.sources import (
+    Selection,
     SourceFile,
     SourceSlice,
     find_sources,
@@ -24,8 +20,11 @@ from zanzibar_assets.instruments import Instrument, Instruments
 from zanzibar_assets.store.inputs import SOURCE_PREFIX
 from zanzibar_assets.store.keys import PartitionKey
 from zanzibar_assets.store.manifest import InputRecord
+from zanzibar_assets.vocabulary import to_us
 
 INBOX = "inbox"
+LAST_US = 2_145_916_800_000_000
+"""2038-01-01: past every stamp that a narrative can carry."""
 
 
 class SourceIndex:
@@ -34,33 +33,35 @@ class SourceIndex:
     def __init__(self, config: Config, instruments: Instruments) -> None:
         self.config = config
         self.instruments = instruments
-        self._slices: dict[tuple[Path, int, int], list[SourceSlice]] = {}
-        self._fingerprints: dict[tuple[Path, int, int, int, int], str] = {}
+        self._files: dict[str, list[SourceFile]] = {}
+        self._fingerprints: dict[SourceSlice, str] = {}
 
-    def files(self, kind: str, instrument: Instrument | None = None) -> list[SourceFile]:
-        """Files of a kind (``scid`` or ``depth``) that feed the active instruments, by path."""
+    def files(self, instrument: Instrument) -> list[SourceFile]:
+        """Files that feed an instrument, as they stood at the first look."""
         if self.config.sierra_dir is None:
-            return []
-        wanted = [instrument] if instrument else self._active()
-        found = find_sources(self.config.sierra_dir, wanted, self.config.depth_dir)
-        return [f for f in found if f.kind == kind]
+            raise ConfigError(
+                "no Sierra folder is configured",
+                action="set `sierra_dir` in zanzibar.yaml or give --sierra-data",
+            )
+        if instrument.id not in self._files:
+            found = find_sources(self.config.sierra_dir, [instrument], self.config.depth_dir)
+            self._files[instrument.id] = found
+        return self._files[instrument.id]
 
-    def sessions(self, kind: str, instrument: Instrument) -> list[str]:
-        """Sessions for which the files of an instrument hold at least one record."""
-        return sorted({s.session for f in self.files(kind, instrument) for s in self._split(f, instrument)})
+    def sessions(self, instrument: Instrument) -> list[str]:
+        """Sessions for which the tick files of an instrument hold at least one record."""
+        ticks = [file for file in self.files(instrument) if file.kind == "scid"]
+        return sorted({piece.session for file in ticks for piece in session_slices(file, instrument)})
 
-    def slices(self, kind: str, key: PartitionKey) -> list[SourceSlice]:
-        """Byte ranges that belong to a market partition, in file order; front contract only."""
-        if key.instrument is None or key.session is None:
-            return []
-        instrument = self.instruments[key.instrument]
-        found = [
-            piece
-            for file in self.files(kind, instrument)
-            for piece in self._split(file, instrument)
-            if piece.session == key.session
-        ]
-        return select_slices(found, instrument, key.session)
+    def selection(self, key: PartitionKey) -> Selection:
+        """Byte ranges that a market partition is built from, and why these."""
+        instrument = self.instruments[str(key.instrument)]
+        return select_slices(self.files(instrument), instrument, str(key.session))
+
+    def slices(self, kind: str, key: PartitionKey) -> Sequence[SourceSlice]:
+        """Byte ranges of one kind (``scid`` or ``depth``) of a market partition."""
+        selection = self.selection(key)
+        return selection.ticks if kind == "scid" else selection.depth
 
     def records(self, kind: str, key: PartitionKey) -> list[InputRecord]:
         """Input records of a partition's source bytes as they are now."""
@@ -70,12 +71,10 @@ class SourceIndex:
 
     def record(self, piece: SourceSlice) -> InputRecord:
         """Input record of one byte range: file name, range, blake2b of exactly those bytes."""
-        stat = piece.path.stat()
-        identity = (piece.path, stat.st_size, stat.st_mtime_ns, piece.first_byte, piece.end_byte)
-        if identity not in self._fingerprints:
-            self._fingerprints[identity] = slice_fingerprint(piece)
+        if piece not in self._fingerprints:
+            self._fingerprints[piece] = slice_fingerprint(piece)
         span = f"bytes {piece.first_byte}-{piece.end_byte}"
-        return InputRecord(SOURCE_PREFIX + piece.path.name, span, self._fingerprints[identity])
+        return InputRecord(SOURCE_PREFIX + piece.file.path.name, span, self._fingerprints[piece])
 
     def narrative_window(self, session: str) -> SessionWindow | None:
         """Window in which a narrative belongs to a session: the team's main calendar.
@@ -86,25 +85,36 @@ class SourceIndex:
         active = self._active()
         if not active:
             raise ConfigError("no instruments are configured", action="set `instruments` in zanzibar.yaml")
-        main = next((i for i in active if i.calendar != "24/7"), active[0])
+        main = self._main_calendar(active)
         return session_window(main, session) if is_session(main, session) else None
+
+    def inbox_sessions(self) -> dict[str, str]:
+        """Sessions of the narratives in the inbox with a mark of their content."""
+        from zanzibar_assets.ingestion.inbox import read_inbox
+
+        active = self._active()
+        if not active or not self.config.inbox.is_dir():
+            return {}
+        main = self._main_calendar(active)
+        found = read_inbox(self.config.inbox, 0, LAST_US)
+        rows: dict[str, list[str]] = {}
+        for row in found.frame.to_dicts():
+            rows.setdefault(session_at(main, to_us(row["event_ts"])), []).append(row["sha256"])
+        return {session: stable_hash(sorted(marks)) for session, marks in rows.items()}
 
     def _inbox_records(self, key: PartitionKey) -> list[InputRecord]:
         from zanzibar_assets.ingestion.inbox import read_inbox
 
-        window = self.narrative_window(key.session or "")
-        if window is None:
+        window = self.narrative_window(str(key.session))
+        if window is None or not self.config.inbox.is_dir():
             return []
         found = read_inbox(self.config.inbox, window.starts_us, window.close_us)
         content = stable_hash([found.frame.to_dicts(), list(map(str, found.problems))], 16)
         return [InputRecord(SOURCE_PREFIX + INBOX, f"published in {key.session}", content)]
 
+    @staticmethod
+    def _main_calendar(active: Sequence[Instrument]) -> Instrument:
+        return next((i for i in active if i.calendar != "24/7"), active[0])
+
     def _active(self) -> Sequence[Instrument]:
         return [self.instruments[name] for name in sorted(self.config.instruments)]
-
-    def _split(self, file: SourceFile, instrument: Instrument) -> list[SourceSlice]:
-        stat = file.path.stat()
-        identity = (file.path, stat.st_size, stat.st_mtime_ns)
-        if identity not in self._slices:
-            self._slices[identity] = session_slices(file, instrument)
-        return self._slices[identity]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -24,8 +25,8 @@ Compute = Callable[["Inputs"], "pl.DataFrame | Mapping[str, pl.DataFrame]"]
 class TableSpec:
     """How one table is built.
 
-    ``modules`` are the package's modules whose text is the code version; ``sections`` the parts of
-    the configuration that change results; ``side_tables`` are written beside the main one;
+    ``modules`` are the package's modules whose text, with everything of the stages that they import,
+    is the code version; ``sections`` the parts of the configuration that change results; ``side_tables`` are written beside the main one;
     ``checks`` names the domain checks that the body reports beside the contract's.
     """
 
@@ -48,14 +49,69 @@ class TableSpec:
         return _code_hash(self.modules)
 
 
+ROOT = Path(zanzibar_assets.__file__).parent
+COUNTED = (
+    "ingestion",
+    "analysis",
+    "narrative",
+    "ml",
+    "risk",
+    "signals",
+    "execution",
+    "reporting",
+    "calendars",
+)
+_IMPORT = re.compile(
+    r"^\s*(?:from|import) zanzibar_assets\.([a-z_.0-9A-Z]+)(?: import ([^\n#]+))?", re.MULTILINE
+)
+
+
 @cache
 def _code_hash(modules: tuple[str, ...]) -> str:
-    root = Path(zanzibar_assets.__file__).parent
     digest = hashlib.blake2b(digest_size=6)
-    for module in sorted(modules):
-        path = root.joinpath(*module.split("."))
-        files = sorted(path.glob("*.py")) if path.is_dir() else [path.with_suffix(".py")]
-        for file in files:
-            digest.update(file.name.encode())
-            digest.update(file.read_text(encoding="utf-8").encode())
+    for module in sorted(_closure(modules)):
+        digest.update(module.encode())
+        digest.update(_text(module).encode())
     return digest.hexdigest()
+
+
+def _closure(modules: tuple[str, ...]) -> set[str]:
+    """The modules and everything of the stages that they import, however deep."""
+    found: set[str] = set()
+    waiting = [name for module in modules for name in _expand(module)]
+    while waiting:
+        module = waiting.pop()
+        if module not in found:
+            found.add(module)
+            waiting += _imports(module)
+    return found
+
+
+@cache
+def _imports(module: str) -> tuple[str, ...]:
+    found: list[str] = []
+    for target, names in _IMPORT.findall(_text(module)):
+        if target.split(".")[0] not in COUNTED:
+            continue
+        if _path(target).is_dir():
+            members = [f"{target}.{name.strip()}" for name in names.strip("( )").split(",") if name.strip()]
+            found += [name for name in members if _path(name).with_suffix(".py").is_file()]
+        else:
+            found.append(target)
+    return tuple(found)
+
+
+def _expand(module: str) -> list[str]:
+    path = _path(module)
+    if path.is_dir():
+        return [f"{module}.{file.stem}" for file in sorted(path.glob("*.py")) if file.stem != "__init__"]
+    return [module]
+
+
+@cache
+def _text(module: str) -> str:
+    return _path(module).with_suffix(".py").read_text(encoding="utf-8")
+
+
+def _path(module: str) -> Path:
+    return ROOT.joinpath(*module.split("."))

@@ -11,6 +11,7 @@ from zanzibar_assets.store.database import Database
 from zanzibar_assets.store.keys import PartitionKey
 from zanzibar_assets.store.lake import Lake
 from zanzibar_assets.store.manifest import InputRecord, Manifest
+from zanzibar_assets.store.trials import TrialRows
 from zanzibar_assets.vocabulary import Verdict
 
 if TYPE_CHECKING:
@@ -61,3 +62,15 @@ class Workspace:
             if r.verdict is Verdict.OK and r.key.session is not None
         }
         return sorted(sessions)
+
+    def trial_rows(self) -> TrialRows:
+        """Rows of the trial registry."""
+        return TrialRows(self.database, self.clock_us)
+
+    def raise_alert(self, kind: str, detail: str) -> None:
+        """Keep an alert for people."""
+        with self.database.connect() as connection:
+            connection.execute(
+                "INSERT INTO alerts (raised_us, kind, detail) VALUES (?, ?, ?)",
+                (self.clock_us(), kind, detail),
+            )

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from zanzibar_assets.store.inputs import Inputs
 
 
-def _report(inputs: Inputs, table: str, raw_rows: int, cleaned: Cleaned, lost: bool) -> Mapping[str, pl.DataFrame]:
+def _report(
+    inputs: Inputs, table: str, raw_rows: int, cleaned: Cleaned, lost: bool
+) -> Mapping[str, pl.DataFrame]:
     inputs.notes["rules"] = cleaned.counts
     inputs.notes["quarantine_sample"] = cleaned.quarantine.head(3).to_dicts()
     inputs.check(

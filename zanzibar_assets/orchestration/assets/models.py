@@ -27,15 +27,15 @@ TRAINING_MODULES = ("ml.training", "ml.cross_validation", "ml.trials")
 )
 def trained_model(inputs: Inputs) -> Mapping[str, pl.DataFrame]:
     """The model trained on all sessions up to one (run tag `zanzibar/through`), or why there is none."""
+    from zanzibar_assets.ml.stored_trials import StoredTrials
     from zanzibar_assets.ml.training import train_model
-    from zanzibar_assets.store.trials import StoredTrials
 
     trained = train_model(
         inputs.through_session("feature_matrix"),
         inputs.through_session("labels"),
         inputs.instrument,
         inputs.config,
-        StoredTrials(inputs.workspace.database, inputs.workspace.clock_us),
+        StoredTrials(inputs.workspace.trial_rows()),
     )
     row = trained.model.row(0, named=True)
     inputs.check(

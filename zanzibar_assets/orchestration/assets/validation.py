@@ -22,13 +22,11 @@ if TYPE_CHECKING:
 )
 def validation_report(inputs: Inputs) -> pl.DataFrame:
     """IC, deflated Sharpe and Bayesian Sharpe over every trial ever made; the verdict in plain words."""
+    from zanzibar_assets.ml.stored_trials import StoredTrials
     from zanzibar_assets.ml.validation import validate_model
-    from zanzibar_assets.store.trials import StoredTrials
 
-    trials = StoredTrials(inputs.workspace.database, inputs.workspace.clock_us)
-    report = validate_model(
-        inputs.read("trained_model"), inputs.read("model_oos"), trials, inputs.config
-    )
+    trials = StoredTrials(inputs.workspace.trial_rows())
+    report = validate_model(inputs.read("trained_model"), inputs.read("model_oos"), trials, inputs.config)
     verdict, reason = report["verdict"][0], report["verdict_reason"][0]
     inputs.check("model_may_trade", verdict == "promote", f"{verdict}: {reason}", blocking=False)
     return report

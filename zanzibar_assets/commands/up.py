@@ -1,0 +1,49 @@
+"""``zanzibar up``: Dagster's UI and daemon on loopback, on the home's instance."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import click
+
+from zanzibar_assets.config import HOME_VARIABLE, load_config
+from zanzibar_assets.errors import UsageError
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+@click.command(
+    name="up",
+    epilog="Example:  zanzibar up --port 3000   (then open http://127.0.0.1:3000; stop with Ctrl-C)",
+)
+@click.option("--port", type=click.IntRange(1, 65535), default=3000, show_default=True, help="Port of the UI.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Loopback address to bind.")
+def command(port: int, host: str) -> None:
+    """Serve Dagster's UI and daemon on loopback until Ctrl-C.
+
+    The UI has no login and its mutations can be reached by any page open in a browser on this
+    machine, so only loopback addresses are accepted and the live backend stays disarmed unless
+    `zanzibar arm` armed it for one session.
+    """
+    if host not in LOOPBACK:
+        raise UsageError(
+            f"{host} is no loopback address",
+            expected="one of " + ", ".join(LOOPBACK),
+            action="Dagster's UI is unguarded: reach it through an SSH tunnel instead",
+        )
+    from zanzibar_assets.orchestration.instance import open_instance, prepare_instance
+    from zanzibar_assets.orchestration.reaper import reap
+
+    config = load_config()
+    folder = prepare_instance(config)
+    with open_instance(config) as instance:
+        closed = reap(instance, all_untagged=True)
+    if closed:
+        click.echo(f"closed {len(closed)} runs whose process was gone", err=True)
+    click.echo(f"Zanzibar home: {config.home}", err=True)
+    click.echo(f"Dagster: http://{host}:{port}  (Ctrl-C stops it)", err=True)
+    environment = {**os.environ, "DAGSTER_HOME": str(folder), HOME_VARIABLE: str(config.home)}
+    arguments = ["dev", "-m", "zanzibar_assets.definitions", "--host", host, "--port", str(port)]
+    sys.exit(subprocess.call([sys.executable, "-m", "dagster", *arguments], env=environment))

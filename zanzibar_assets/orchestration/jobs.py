@@ -1,0 +1,88 @@
+"""Jobs. Belongs here: which tables run together; the order of the waves. No logic.
+
+A run has one partition scheme, so the session pipeline is four jobs that follow one another (the
+sensors chain them; ``run_graph`` runs them in order in one process).
+"""
+
+from __future__ import annotations
+
+import dagster as dg
+
+from zanzibar_assets.vocabulary import Grain
+
+MARKET_TABLES = (
+    "raw_ticks",
+    "raw_depth",
+    "clean_ticks",
+    "clean_dom",
+    "bars",
+    "vwap",
+    "volume_profile",
+    "liquidity_features",
+    "liquidity_sweeps",
+    "smc_events",
+    "wyckoff_events",
+    "points_of_interest",
+    "technical_factors",
+    "regimes",
+    "labels",
+)
+SESSION_TABLES = ("raw_narratives", "narratives", "narrative_scores", "correlations")
+FEATURE_TABLES = ("feature_matrix", "predictions", "raw_signals")
+SIGNAL_TABLES = ("signals",)
+MODEL_TABLES = (
+    "trained_model",
+    "model_explanation",
+    "validation_report",
+    "volatility_forecast",
+    "risk_parameters",
+)
+ACCOUNT_TABLES = (
+    "broker_status",
+    "orders",
+    "fills",
+    "account_state",
+    "performance",
+    "session_report",
+)
+"""Tables of the account: outside every backfill."""
+
+SESSION_PIPELINE = "session_pipeline"
+PIPELINE_TABLES = "session_pipeline_tables"
+PIPELINE_FEATURES = "session_pipeline_features"
+PIPELINE_SIGNALS = "session_pipeline_signals"
+RETRAINING = "nightly_retraining"
+VALIDATION = "weekly_validation"
+EXECUTION = "execution"
+
+_JOBS: dict[str, tuple[tuple[str, ...], str]] = {
+    SESSION_PIPELINE: (MARKET_TABLES, "One instrument's session from source bytes to labels."),
+    PIPELINE_TABLES: (SESSION_TABLES, "Tables across instruments: narratives and correlations."),
+    PIPELINE_FEATURES: (FEATURE_TABLES, "Features, predictions and raw signals of one instrument."),
+    PIPELINE_SIGNALS: (SIGNAL_TABLES, "The session's signals across instruments."),
+    RETRAINING: (MODEL_TABLES, "Train, explain and validate an instrument's model; refresh its risk."),
+    VALIDATION: (("validation_report", "risk_parameters"), "Validate an instrument's model again."),
+    EXECUTION: (ACCOUNT_TABLES, "Send a session's signals through the gates; account, report. Trades!"),
+}
+JOB_GRAINS: dict[str, Grain] = {
+    SESSION_PIPELINE: Grain.MARKET,
+    PIPELINE_TABLES: Grain.SESSION,
+    PIPELINE_FEATURES: Grain.MARKET,
+    PIPELINE_SIGNALS: Grain.SESSION,
+    RETRAINING: Grain.INSTRUMENT,
+    VALIDATION: Grain.INSTRUMENT,
+    EXECUTION: Grain.SESSION,
+}
+
+
+def build_jobs() -> dict[str, dg.UnresolvedAssetJobDefinition]:
+    """Every job by name. Runs of the execution job are never retried."""
+    return {
+        name: dg.define_asset_job(
+            name,
+            selection=list(tables),
+            description=text,
+            tags={"dagster/max_retries": "0"} if name == EXECUTION else None,
+        )
+        for name, (tables, text) in _JOBS.items()
+    }
