@@ -98,7 +98,7 @@ def trend_state(close: Floats) -> Floats:
     variance = squares - total**2 / n
     moving = np.where(variance > 1e-12 * squares, variance, np.nan)
     statistic = divide(total / np.sqrt(n), np.sqrt(moving / (n - 1.0)))
-    statistic = np.where(np.isnan(moving) & (total != 0.0), np.sign(total) * np.inf, statistic)
+    statistic = np.where(np.isnan(moving) & (total != 0.0), np.copysign(np.inf, total), statistic)
     state = np.where(np.abs(statistic) >= TREND_T, np.sign(statistic), 0.0)
     return np.where(np.isfinite(n), state, np.nan)
 
