@@ -26,8 +26,8 @@ def ticks_to_prices(ticks: NDArray[np.int64], tick_size: float) -> NDArray[np.fl
 
 def float32_noise(values: NDArray[np.float32], multiplier: float) -> NDArray[np.float64]:
     """Spacing of float32 at the file's values, in price units: how far rounding can carry a price."""
-    finite = np.where(np.isfinite(values), np.abs(values), np.float32(1.0)).astype(np.float32)
     with np.errstate(over="ignore", invalid="ignore"):
+        finite = np.where(np.isfinite(values), np.abs(values), np.float32(1.0)).astype(np.float32)
         spacing: NDArray[np.float64] = np.spacing(finite).astype(np.float64) * multiplier
     return spacing
 

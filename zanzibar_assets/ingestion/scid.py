@@ -163,7 +163,8 @@ def decode_records(
 
 
 def _bits(records: Records) -> NDArray[np.uint32]:
-    return np.ascontiguousarray(records["open"]).view("<u4")
+    with np.errstate(over="ignore"):  # a text line can say more than float32 holds
+        return np.ascontiguousarray(records["open"], dtype="<f4").view("<u4")
 
 
 def _single_trades(records: Records) -> tuple[Bools, Bools, Bools]:
