@@ -15,7 +15,7 @@ from zanzibar_assets.analysis._records import Floats
 
 STATES = 3
 MAX_ITERATIONS = 200
-GAIN_PER_ROW = 1e-6
+GAIN_PER_ROW = 1e-5
 """Baum-Welch stops when an iteration gains less log-likelihood than this per row."""
 STAY = 0.95
 _MIN_WEIGHT = 1e-3
@@ -62,9 +62,17 @@ def fit_hmm(values: Floats, lengths: list[int], seed: int) -> Hmm | str:
     model.covars_ = np.full((STATES, 1), spread / STATES)
     with threadpool_limits(limits=1), _quiet_monitor():
         model.fit(values.reshape(-1, 1), lengths)
-    if not model.monitor_.converged:
+    if not _settled(list(model.monitor_.history), model.tol):
         return f"the hidden Markov model did not converge in {MAX_ITERATIONS} iterations"
     return _ordered(model.transmat_, model.means_[:, 0], model.covars_[:, 0, 0])
+
+
+def _settled(log_likelihoods: list[float], tolerance: float) -> bool:
+    """True when the last iteration gained (or by rounding lost) less than the tolerance.
+
+    hmmlearn's own ``converged`` is also true when it merely ran out of iterations.
+    """
+    return len(log_likelihoods) > 1 and abs(log_likelihoods[-1] - log_likelihoods[-2]) < tolerance
 
 
 class _quiet_monitor:  # noqa: N801 - reads as the statement it is
