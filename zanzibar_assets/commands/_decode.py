@@ -80,7 +80,7 @@ def decode_ticks(path: Path, zone: str | None, out: Path | None) -> dict[str, An
     totals: Counter[str] = Counter()
     reasons: Counter[str] = Counter()
     span: tuple[int, int] | None = None
-    aggregated: bool | None = None
+    aggregated = out is not None and _is_aggregated(path, scale)
     with ParquetStream(out) as stream:
         for raw in frames:
             totals["records"] += raw.height
@@ -89,10 +89,9 @@ def decode_ticks(path: Path, zone: str | None, out: Path | None) -> dict[str, An
             totals["rows"] += kept.height
             totals.update(_volumes(kept, scale))
             span = _wider(span, kept["ts_utc"].dt.timestamp("us"))
-            aggregated = _is_aggregated(raw, path, scale) if aggregated is None else aggregated
             stream.write(_tick_columns(kept, aggregated=aggregated))
-        if aggregated is None:
-            stream.write(_tick_columns(_no_ticks(), aggregated=False))
+        if not totals["records"]:
+            stream.write(_tick_columns(_no_ticks(), aggregated=aggregated))
     return {
         "records": totals["records"],
         "rows": totals["rows"],
@@ -142,11 +141,9 @@ def _tick_frames(path: Path, zone: str | None, scale: scid.Scale) -> tuple[Itera
     return scid.iter_chunks(path, header, scale), header.torn_bytes
 
 
-def _is_aggregated(raw: pl.DataFrame, path: Path, scale: scid.Scale) -> bool:
-    """Whether the file gets the bar columns: it is declared or seen to hold bars."""
-    if (raw["kind"] == "bar").any():
-        return True
-    return not text.is_text(path) and scid.holds_bars(path, formats.read_header(path), scale)
+def _is_aggregated(path: Path, scale: scid.Scale) -> bool:
+    """Whether the rows get the bar columns: any ``.scid`` record is a bar, or it is a bar data export."""
+    return text.is_text(path) or scid.any_bars(path, formats.read_header(path), scale)
 
 
 def _no_ticks() -> pl.DataFrame:

@@ -126,6 +126,17 @@ def holds_bars(path: Path, header: formats.FileHeader, scale: Scale) -> bool:
     return bool((~single & ~_flat(probe)).any())
 
 
+def any_bars(path: Path, header: formats.FileHeader, scale: Scale) -> bool:
+    """True when any record of the file is an aggregated one; stops at the first."""
+    bars_only = holds_bars(path, header, scale)
+    for start in range(0, header.records, CHUNK_RECORDS):
+        records = formats.map_records(path, header, start, min(start + CHUNK_RECORDS, header.records))
+        single, _, _ = _single_trades(records)
+        if bool((~single & (bars_only | ~_flat(records))).any()):
+            return True
+    return False
+
+
 def decode_records(
     records: Records, first_seq: int, scale: Scale, state: GroupState, *, bars_only: bool
 ) -> pl.DataFrame:

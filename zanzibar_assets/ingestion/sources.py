@@ -36,7 +36,7 @@ __all__ = [
 DEPTH_FOLDER = "MarketDepthData"
 INDEX_CHUNK_RECORDS = 2_000_000
 FINGERPRINT_BLOCK_BYTES = 1 << 22
-_DEPTH_NAME = re.compile(r"^(?P<symbol>.+)\.\d{4}-\d{2}-\d{2}\.depth$")
+_DEPTH_NAME = re.compile(r"^(?P<symbol>.+)\.\d{4}-\d{2}-\d{2}\.depth$", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +109,8 @@ def symbol_of(path: Path) -> str:
     depth = _DEPTH_NAME.match(path.name)
     if depth:
         return depth["symbol"]
-    return re.sub(r"(\.scid|\.dly)?(_BarData.*\.txt)$|\.(scid|depth|txt)$", "", path.name)
+    suffix = r"(\.scid|\.dly)?_BarData.*\.(txt|csv)$|\.(scid|depth|txt|csv)$"
+    return re.sub(suffix, "", path.name, flags=re.IGNORECASE)
 
 
 def find_sources(
@@ -135,7 +136,8 @@ def scan_sources(
                 expected="Sierra Chart's Data folder",
                 action="give the folder that holds the .scid files",
             )
-    paths = {path for folder in folders if folder.is_dir() for path in _sierra_files(folder)}
+    paths = {path.resolve() for folder in folders if folder.is_dir() for path in _sierra_files(folder)}
+    _refuse_copies(paths)
     found: list[SourceFile] = []
     ignored: list[Path] = []
     for path in sorted(paths):
@@ -149,7 +151,20 @@ def scan_sources(
 
 
 def _sierra_files(folder: Path) -> list[Path]:
-    return [p for p in folder.iterdir() if p.suffix in (".scid", ".depth") and p.is_file()]
+    return [p for p in folder.iterdir() if p.suffix.lower() in (".scid", ".depth") and p.is_file()]
+
+
+def _refuse_copies(paths: set[Path]) -> None:
+    """A file that lies in two of the folders would count every record twice."""
+    seen: dict[str, Path] = {}
+    for path in sorted(paths):
+        if path.name in seen:
+            raise SourceError(
+                f"{path.name} is there twice",
+                got=f"{seen[path.name]} and {path}",
+                action="keep one of the two",
+            )
+        seen[path.name] = path
 
 
 def _owner(symbol: str, instruments: Sequence[Instrument]) -> Instrument | None:
@@ -165,8 +180,9 @@ def _owner(symbol: str, instruments: Sequence[Instrument]) -> Instrument | None:
 
 def _source_file(path: Path, instrument: Instrument) -> SourceFile:
     header = formats.read_header(path)
-    if header.kind != path.suffix[1:]:
-        raise SourceError(f"{path} holds another format", expected=path.suffix[1:], got=header.kind)
+    named = path.suffix[1:].lower()
+    if header.kind != named:
+        raise SourceError(f"{path} holds another format than its name says", expected=named, got=header.kind)
     if header.simulated != instrument.simulated:
         said = {True: "simulated", False: "real"}
         raise SourceError(
