@@ -1,7 +1,5 @@
 """Sensors. Belongs here: what starts jobs when something happens; a cursor each, short ticks."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from typing import Any

@@ -7,8 +7,6 @@ concerned are held back: their verdict is kept in the manifest and everything do
 refuses to build, while the other partitions go on.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Sequence
 from typing import Any

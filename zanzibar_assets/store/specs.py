@@ -62,7 +62,7 @@ COUNTED = (
     "calendars",
 )
 _IMPORT = re.compile(
-    r"^\s*(?:from|import) zanzibar_assets\.([a-z_.0-9A-Z]+)(?: import ([^\n#]+))?", re.MULTILINE
+    r"^\s*(?:from|import) zanzibar_assets\.([\w.]+)(?: import (\([^)]*\)|[^\n#]+))?", re.MULTILINE
 )
 
 
