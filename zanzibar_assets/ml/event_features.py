@@ -1,0 +1,79 @@
+"""Features from causal events: a state after each event, to be joined as-of on ``known_at``."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from zanzibar_assets.vocabulary import US_PER_SECOND
+
+GAP_ENDS = ("fvg_fill", "fvg_invert")
+Floats = NDArray[np.float64]
+
+
+def last_dir(events: pl.DataFrame) -> pl.DataFrame:
+    """Direction of the newest event: columns ``known_at``, ``dir``; at one instant the last row rules."""
+    return events.select("known_at", pl.col("dir").cast(pl.Float64))
+
+
+def bars_since(bars: pl.DataFrame, events: pl.DataFrame, bar_seconds: int) -> pl.Series:
+    """Bars of exchange time since the newest event known at each bar's close, null before the first."""
+    stamps = events.select("known_at", pl.col("known_at").alias("last_at")).sort("known_at")
+    joined = bars.select("known_at").join_asof(stamps, on="known_at", strategy="backward")
+    age = (pl.col("known_at") - pl.col("last_at")).dt.total_microseconds()
+    return joined.select(age / (bar_seconds * US_PER_SECOND)).to_series()
+
+
+def open_gaps(smc_events: pl.DataFrame, direction: int) -> pl.DataFrame:
+    """Fair value gaps of a direction that are open after each event: ``known_at``, ``open``.
+
+    A gap closes once: at its first fill or inversion row (``ref_id`` names the gap). Gaps of earlier
+    sessions are not in the frame, so neither they nor their ends are counted.
+    """
+    gaps = smc_events.filter((pl.col("kind") == "fvg") & (pl.col("dir") == direction))
+    ends = smc_events.filter(pl.col("kind").is_in(GAP_ENDS)).sort("known_at", maintain_order=True)
+    ends = ends.unique("ref_id", keep="first", maintain_order=True)
+    ends = ends.filter(pl.col("ref_id").is_in(gaps["event_id"].implode()))
+    steps = pl.concat(
+        [
+            gaps.select("known_at", pl.lit(1.0).alias("step")),
+            ends.select("known_at", pl.lit(-1.0).alias("step")),
+        ]
+    )
+    return steps.sort("known_at").select("known_at", pl.col("step").cum_sum().alias("open"))
+
+
+def nearest_zone(bars: pl.DataFrame, zones: pl.DataFrame, atr: pl.Series) -> pl.DataFrame:
+    """Nearest valid point of interest of each bar: ``poi_distance_atr``, ``poi_dir``, ``poi_score``.
+
+    Distance from the close to the zone's near edge over ATR: positive when the zone lies above, 0
+    inside. A zone is valid from its ``known_at`` until the first row that invalidates it; of zones
+    equally near the newest counts.
+    """
+    close = bars["close"].to_numpy()
+    known = bars["known_at"].dt.epoch("us").to_numpy()
+    distance, direction, score = (np.full(len(close), np.nan) for _ in range(3))
+    for born, dead, low, high, side, points in _lives(zones):
+        start, stop = np.searchsorted(known, (born, dead), side="left")
+        part = slice(int(start), int(stop))
+        way = np.maximum(low - close[part], 0.0) - np.maximum(close[part] - high, 0.0)
+        nearer = ~(np.abs(distance[part]) < np.abs(way))
+        distance[part] = np.where(nearer, way, distance[part])
+        direction[part] = np.where(nearer, side, direction[part])
+        score[part] = np.where(nearer, points, score[part])
+    scale = atr.cast(pl.Float64).fill_null(np.nan).to_numpy()
+    relative = np.divide(distance, scale, out=np.full(len(close), np.nan), where=scale > 0)
+    return pl.DataFrame({"poi_distance_atr": relative, "poi_dir": direction, "poi_score": score})
+
+
+def _lives(zones: pl.DataFrame) -> list[tuple[int, int, float, float, int, float]]:
+    forever = np.iinfo(np.int64).max
+    stamped = zones.with_columns(pl.col("known_at").dt.epoch("us").alias("us"))
+    over = stamped.filter(pl.col("kind") == "poi_invalidated")
+    ends = over.group_by("poi_id").agg(pl.col("us").min().alias("dead"))
+    born = stamped.filter(pl.col("kind") == "poi").join(ends, on="poi_id", how="left", maintain_order="left")
+    rows = born.sort("us", maintain_order=True).select(
+        "us", pl.col("dead").fill_null(forever), "lo", "hi", "dir", "score"
+    )
+    return rows.rows()
