@@ -100,8 +100,13 @@ class ExecutionConfig(Section):
     leverage: int = 100
     latency_ms: int = 150
     max_tick_age_seconds: int = 120
+    max_spread_multiple: float = 3.0
     max_positions: int = 4
     max_lots: float = 50.0
+    deviation_points: int = 50
+    flatten_at_close: bool = True
+    flatten_seconds_before_close: int = 60
+    unknown_grace_seconds: int = 300
     magic: int = 7_001
     expected_login: int = 0
     expected_server: str = ""
