@@ -17,19 +17,25 @@ from numpy.typing import NDArray
 
 from zanzibar_assets.ingestion import formats
 from zanzibar_assets.ingestion.grid import float32_noise, nearest_ticks, ticks_to_prices
+from zanzibar_assets.ingestion.record_kinds import (
+    BAR,
+    KINDS,
+    QUOTE,
+    Bools,
+    GroupState,
+    Records,
+    flat_ticks,
+    record_kinds,
+    single_trades,
+)
 from zanzibar_assets.instruments import Instrument
-from zanzibar_assets.vocabulary import US_PER_SECOND, RecordKind
 
 if TYPE_CHECKING:
     from zanzibar_assets.ingestion.sources import SourceSlice
 
 CHUNK_RECORDS = 500_000
-SUB_TRADE_SPAN_US = US_PER_SECOND
-"""Sub-trades share one transaction time; a FIRST whose LAST is missing stops gathering after this."""
 AUTO_PROBE_RECORDS = 100_000
 """Records that decide whether a file of ``auto`` records holds bars."""
-KINDS = [kind.value for kind in RecordKind]
-_TRADE, _FIRST, _MIDDLE, _LAST, _BAR, _QUOTE = range(6)
 DEFECTS = [
     "",
     "impossible_stamp",
@@ -42,8 +48,6 @@ DEFECTS = [
 _STAMP, _COUNT, _NAN, _NONPOSITIVE, _RANGE, _OFF_GRID = range(1, 7)
 
 Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
-Records = NDArray[np.void]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +59,6 @@ class Scale:
     volume_multiplier: float = 1.0
     tick_size: float | None = None
     records: Literal["ticks", "bars", "auto"] = "auto"
-
-
-@dataclass(slots=True)
-class GroupState:
-    """The unbundled trade that is open between two chunks: seq and stamp of its FIRST, -1 when none."""
-
-    seq: int = -1
-    stamp_us: int = 0
 
 
 def scale_of(symbol: str, instrument: Instrument | None) -> Scale:
@@ -122,8 +118,8 @@ def holds_bars(path: Path, header: formats.FileHeader, scale: Scale) -> bool:
     if scale.records != "auto":
         return scale.records == "bars"
     probe = formats.map_records(path, header, 0, min(header.records, AUTO_PROBE_RECORDS))
-    single, _, _ = _single_trades(probe)
-    return bool((~single & ~_flat(probe)).any())
+    single, _, _ = single_trades(probe)
+    return bool((~single & ~flat_ticks(probe)).any())
 
 
 def any_bars(path: Path, header: formats.FileHeader, scale: Scale) -> bool:
@@ -131,8 +127,8 @@ def any_bars(path: Path, header: formats.FileHeader, scale: Scale) -> bool:
     bars_only = holds_bars(path, header, scale)
     for start in range(0, header.records, CHUNK_RECORDS):
         records = formats.map_records(path, header, start, min(start + CHUNK_RECORDS, header.records))
-        single, _, _ = _single_trades(records)
-        if bool((~single & (bars_only | ~_flat(records))).any()):
+        single, _, _ = single_trades(records)
+        if bool((~single & (bars_only | ~flat_ticks(records))).any()):
             return True
     return False
 
@@ -143,7 +139,7 @@ def decode_records(
     """Raw tick frame of a run of records; ``state`` is carried to the next run and updated."""
     unix, stamp_ok = formats.unix_stamps(records["stamp"])
     seq = np.arange(first_seq, first_seq + len(records), dtype=np.int64)
-    kind, trade_id = _kinds(records, seq, unix, state, bars_only=bars_only)
+    kind, trade_id = record_kinds(records, seq, unix, state, bars_only=bars_only)
     defect = _defects(records, kind, stamp_ok)
     prices, defect = _prices(records, kind, defect, scale)
     sizes = {
@@ -173,73 +169,16 @@ def decode_records(
     return pl.DataFrame(columns)
 
 
-def _bits(records: Records) -> NDArray[np.uint32]:
-    with np.errstate(over="ignore"):  # a text line can say more than float32 holds
-        return np.ascontiguousarray(records["open"], dtype="<f4").view("<u4")
-
-
-def _single_trades(records: Records) -> tuple[Bools, Bools, Bools]:
-    """Which records are single trades, and of these which are FIRST and LAST sub-trades."""
-    bits = _bits(records)
-    first, last = bits == formats.FIRST_SUB_TRADE_BITS, bits == formats.LAST_SUB_TRADE_BITS
-    zero = (bits & 0x7FFFFFFF) == 0
-    return (zero & (records["trades"] <= 1)) | first | last, first, last
-
-
-def _flat(records: Records) -> Bools:
-    close = records["close"]
-    same = (records["open"] == close) & (records["high"] == close) & (records["low"] == close)
-    return np.asarray(same & (records["trades"] <= 1))
-
-
-def _kinds(
-    records: Records, seq: NDArray[np.int64], unix: NDArray[np.int64], state: GroupState, *, bars_only: bool
-) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """Kind code and trade id (-1: none) of each record; a trade's id is the seq of its FIRST."""
-    single, first, last = _single_trades(records)
-    plain = np.zeros(len(records), dtype=bool) if bars_only else _flat(records) & ~single
-    kind = np.where(single | plain, _TRADE, _BAR).astype(np.uint8)
-    quote = single & ~first & ~last & (records["trades"] == 1) & (records["volume"] == 0)
-    quote &= (records["high"] != 0) & (records["low"] != 0)
-    kind[quote] = _QUOTE
-    group = _group_of(seq, unix, first, last, single, state)
-    kind[single & ~quote & (group >= 0)] = _MIDDLE
-    kind[first], kind[last] = _FIRST, _LAST
-    return kind, np.where(quote, -1, group)
-
-
-def _group_of(
-    seq: NDArray[np.int64],
-    unix: NDArray[np.int64],
-    first: Bools,
-    last: Bools,
-    single: Bools,
-    state: GroupState,
-) -> NDArray[np.int64]:
-    """Seq of the FIRST whose trade each record belongs to, -1 outside: by state, never by pairs."""
-    if not len(seq):
-        return seq
-    base = int(seq[0])
-    opened = np.maximum.accumulate(np.where(first, seq, state.seq))
-    closed = np.concatenate(([-1], np.maximum.accumulate(np.where(last, seq, -1))[:-1]))
-    before = np.maximum(opened - base, 0)
-    opened_us = np.where(opened >= base, unix[before], state.stamp_us)
-    within = (opened > closed) & (opened >= 0) & (np.abs(unix - opened_us) <= SUB_TRADE_SPAN_US)
-    end_open = opened[-1] > max(closed[-1], int(seq[-1]) if last[-1] else -1)
-    state.seq, state.stamp_us = (int(opened[-1]), int(opened_us[-1])) if end_open else (-1, 0)
-    return np.where(within & single, opened, -1)
-
-
 def _defects(records: Records, kind: NDArray[np.uint8], stamp_ok: Bools) -> NDArray[np.uint8]:
     """Code of the first thing that cannot be true about each record; 0 when nothing."""
-    bar = kind == _BAR
+    bar = kind == BAR
     o, h, lo, c = (records[name] for name in ("open", "high", "low", "close"))
     finite = np.isfinite(o) & np.isfinite(h) & np.isfinite(lo) & np.isfinite(c)
     counts = ("trades", "volume", "bid_volume", "ask_volume")
     over = np.logical_or.reduce([records[name] > formats.INT_MAX for name in counts])
     with np.errstate(invalid="ignore"):
         # A bid/ask update need not carry a price; its quote may be absent (0) but not negative.
-        nonpositive = np.where(kind == _QUOTE, c < 0, c <= 0) | (~bar & ((h < 0) | (lo < 0)))
+        nonpositive = np.where(kind == QUOTE, c < 0, c <= 0) | (~bar & ((h < 0) | (lo < 0)))
         nonpositive |= bar & ((o <= 0) | (h <= 0) | (lo <= 0))
         broken = bar & ((h < np.maximum(o, c)) | (lo > np.minimum(o, c)))
     rules = (
@@ -259,11 +198,11 @@ def _prices(
     records: Records, kind: NDArray[np.uint8], defect: NDArray[np.uint8], scale: Scale
 ) -> tuple[dict[str, pl.Series], NDArray[np.uint8]]:
     """True prices per column (null where the kind has none) and the defects with off-grid added."""
-    bar = kind == _BAR
-    quoted = ~bar & _single_trades(records)[0]
+    bar = kind == BAR
+    quoted = ~bar & single_trades(records)[0]
     close = records["close"]
     wanted: dict[str, tuple[str, Bools]] = {
-        "price": ("close", np.isfinite(close) & ~((kind == _QUOTE) & (close <= 0))),
+        "price": ("close", np.isfinite(close) & ~((kind == QUOTE) & (close <= 0))),
         "bid": ("low", quoted & np.isfinite(records["low"]) & (records["low"] > 0)),
         "ask": ("high", quoted & np.isfinite(records["high"]) & (records["high"] > 0)),
         "open": ("open", bar & np.isfinite(records["open"])),
@@ -298,7 +237,7 @@ def _sides(records: Records, kind: NDArray[np.uint8]) -> NDArray[np.int8]:
     """Aggressor of single trades from Bid/AskVolume; 0 for bars, quotes and trades with both or neither."""
     buyer, seller = records["ask_volume"] > 0, records["bid_volume"] > 0
     side = buyer.astype(np.int8) - seller.astype(np.int8)
-    return np.where((kind == _BAR) | (kind == _QUOTE), np.int8(0), side)
+    return np.where((kind == BAR) | (kind == QUOTE), np.int8(0), side)
 
 
 def _words(codes: NDArray[np.uint8], words: list[str]) -> pl.Series:

@@ -1,22 +1,25 @@
-"""Sierra files of the known instruments, and which of their records belong to which session."""
+"""Discovery of the Sierra files that feed the known instruments."""
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from functools import lru_cache
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
-from zanzibar_assets.calendars import session_closes
 from zanzibar_assets.errors import SourceError
 from zanzibar_assets.ingestion import formats
 from zanzibar_assets.ingestion.rolls import contract_of, front_contract
+from zanzibar_assets.ingestion.slices import (
+    Selection,
+    SourceFile,
+    SourceSlice,
+    first_stamp_us,
+    select_slices,
+    session_slices,
+    slice_fingerprint,
+)
 from zanzibar_assets.instruments import Instrument
 
 __all__ = [
@@ -34,55 +37,7 @@ __all__ = [
 ]
 
 DEPTH_FOLDER = "MarketDepthData"
-INDEX_CHUNK_RECORDS = 2_000_000
-FINGERPRINT_BLOCK_BYTES = 1 << 22
 _DEPTH_NAME = re.compile(r"^(?P<symbol>.+)\.\d{4}-\d{2}-\d{2}\.depth$", re.IGNORECASE)
-
-
-@dataclass(frozen=True, slots=True)
-class SourceFile:
-    """One Sierra file of a known instrument as it stood when it was found.
-
-    ``contract`` is the month code and two-digit year (``H24``), None for instruments without
-    expiry; ``modified_ns`` tells a file that was rewritten since from the same one.
-    """
-
-    path: Path
-    symbol: str
-    kind: Literal["scid", "depth"]
-    instrument_id: str
-    contract: str | None
-    simulated: bool
-    header_bytes: int
-    record_bytes: int
-    records: int
-    torn_bytes: int
-    modified_ns: int
-
-
-@dataclass(frozen=True, slots=True)
-class SourceSlice:
-    """Records ``[first_record, last_record)`` of a file, bytes ``[first_byte, end_byte)``, of one session."""
-
-    file: SourceFile
-    session: str
-    first_record: int
-    last_record: int
-
-    @property
-    def first_byte(self) -> int:
-        """Offset of the first record's first byte."""
-        return self.file.header_bytes + self.first_record * self.file.record_bytes
-
-    @property
-    def end_byte(self) -> int:
-        """Offset just after the last record."""
-        return self.file.header_bytes + self.last_record * self.file.record_bytes
-
-    @property
-    def records(self) -> int:
-        """Number of records in the slice."""
-        return self.last_record - self.first_record
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,17 +46,6 @@ class SourceScan:
 
     files: tuple[SourceFile, ...]
     ignored: tuple[Path, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """The slices one session is built from, the contract chosen and why (empty: the front one)."""
-
-    ticks: tuple[SourceSlice, ...] = ()
-    depth: tuple[SourceSlice, ...] = ()
-    contract: str | None = None
-    reason: str = ""
-    passed_over: tuple[str, ...] = field(default=())
 
 
 def symbol_of(path: Path) -> str:
@@ -198,7 +142,7 @@ def _source_file(path: Path, instrument: Instrument) -> SourceFile:
         symbol=symbol,
         kind=kind,
         instrument_id=instrument.id,
-        contract=contract_of(symbol, instrument, _first_stamp(path, header)),
+        contract=contract_of(symbol, instrument, first_stamp_us(path, header)),
         simulated=header.simulated,
         header_bytes=header.header_bytes,
         record_bytes=header.record_bytes,
@@ -206,146 +150,3 @@ def _source_file(path: Path, instrument: Instrument) -> SourceFile:
         torn_bytes=header.torn_bytes,
         modified_ns=path.stat().st_mtime_ns,
     )
-
-
-def _first_stamp(path: Path, header: formats.FileHeader) -> int | None:
-    stamps, valid = formats.unix_stamps(
-        formats.map_records(path, header, 0, min(header.records, 1_000))["stamp"]
-    )
-    return int(stamps[valid][0]) if valid.any() else None
-
-
-@lru_cache(maxsize=256)
-def _slices(file: SourceFile, instrument: Instrument) -> tuple[SourceSlice, ...]:
-    keys, closes, first_open = session_closes(instrument)
-    header = formats.read_header(file.path)
-    runs: list[tuple[int, int]] = []  # (first record, session index), -1 while no stamp was true
-    current = -1
-    for start in range(0, file.records, INDEX_CHUNK_RECORDS):
-        end = min(start + INDEX_CHUNK_RECORDS, file.records)
-        records = formats.map_records(file.path, header, start, end)
-        unix, valid = formats.unix_stamps(records["stamp"])
-        valid &= (unix >= first_open) & (unix < closes[-1])
-        for position, session in _session_runs(unix, valid, closes, current):
-            runs.append((start + position, session))
-            current = session
-    if (
-        runs and runs[0][1] < 0
-    ):  # leading impossible stamps have no predecessor: they go with the first true one
-        if len(runs) == 1:
-            return ()
-        runs[:2] = [(0, runs[1][1])]
-    ends = [first for first, _ in runs[1:]] + [file.records]
-    return tuple(
-        SourceSlice(file, keys[session], first, end) for (first, session), end in zip(runs, ends, strict=True)
-    )
-
-
-def _session_runs(
-    unix: NDArray[np.int64], valid: NDArray[np.bool_], closes: NDArray[np.int64], current: int
-) -> list[tuple[int, int]]:
-    """Where the session changes within a run of stamps, as (position, session index).
-
-    ``current`` is the session before the run; the position 0 is only listed when it changes there.
-    """
-    if valid.all() and (len(unix) < 2 or bool((unix[1:] >= unix[:-1]).all())):
-        first, last = (int(np.searchsorted(closes, t, side="right")) for t in (unix[0], unix[-1]))
-        bounds = np.searchsorted(unix, closes[first:last], side="left")
-        index = np.arange(first, last + 1)
-        starts = np.concatenate(([0], bounds))
-        filled = np.concatenate((starts[1:], [len(unix)])) > starts  # sessions without a record drop out
-        starts, index = starts[filled], index[filled]
-    else:
-        session = np.searchsorted(closes, unix, side="right")
-        carried = np.maximum.accumulate(np.where(valid, np.arange(len(unix)), -1))
-        session = np.where(carried >= 0, session[np.maximum(carried, 0)], current)
-        starts = np.flatnonzero(np.concatenate(([True], session[1:] != session[:-1])))
-        index = session[starts]
-    pairs = [(int(p), int(s)) for p, s in zip(starts, index, strict=True)]
-    return pairs[1:] if pairs and pairs[0][1] == current and current >= 0 else pairs
-
-
-def session_slices(file: SourceFile, instrument: Instrument) -> list[SourceSlice]:
-    """Contiguous record ranges of a file by session, in file order; every record is in exactly one.
-
-    A session owns ``[previous close, close)``; stamps out of order give it several ranges, an
-    impossible stamp goes with the record before it. A file without one true stamp gives none.
-    """
-    return list(_slices(file, instrument))
-
-
-def slice_fingerprint(slice_: SourceSlice) -> str:
-    """blake2b (16 bytes, hex) of exactly the slice's bytes; SourceError when the file lost some of them."""
-    digest = hashlib.blake2b(digest_size=16)
-    left = slice_.end_byte - slice_.first_byte
-    with slice_.file.path.open("rb") as file:
-        file.seek(slice_.first_byte)
-        while left > 0:
-            block = file.read(min(left, FINGERPRINT_BLOCK_BYTES))
-            if not block:
-                raise SourceError(
-                    f"{slice_.file.path} was cut while it was read",
-                    expected=f"{slice_.end_byte} bytes",
-                    got=f"{slice_.end_byte - left} bytes",
-                    action="look for the sources again",
-                )
-            digest.update(block)
-            left -= len(block)
-    return digest.hexdigest()
-
-
-def select_slices(files: Sequence[SourceFile], instrument: Instrument, session: str) -> Selection:
-    """The session's tick and depth slices from the front contract by the roll rule.
-
-    When only one other contract covers the session it is taken and ``reason`` says so; when several
-    others do and the front one does not, nothing is taken and ``reason`` says why.
-    """
-    slices = [
-        part
-        for file in files
-        if file.instrument_id == instrument.id
-        for part in session_slices(file, instrument)
-        if part.session == session
-    ]
-    if not slices:
-        return Selection(reason=f"no source file of {instrument.id} covers session {session}")
-    present = sorted({part.file.contract or "" for part in slices})
-    front = front_contract(instrument, session) or ""
-    chosen, reason = front, ""
-    if front not in present:
-        named = ", ".join(present)
-        if len(present) > 1:
-            return Selection(
-                reason=f"front contract {front} has no file; {named} cover {session}, none is the front one"
-            )
-        chosen, reason = (
-            present[0],
-            f"front contract {front} has no file; {named} is the only one that covers {session}",
-        )
-    taken = [part for part in slices if (part.file.contract or "") == chosen]
-    return Selection(
-        ticks=_one_symbol(taken, "scid"),
-        depth=_one_symbol(taken, "depth"),
-        contract=chosen or None,
-        reason=reason,
-        passed_over=tuple(name for name in present if name != chosen),
-    )
-
-
-def _one_symbol(slices: Sequence[SourceSlice], kind: str) -> tuple[SourceSlice, ...]:
-    """Slices of one kind; two symbols of one contract would count every trade twice."""
-    taken = tuple(part for part in slices if part.file.kind == kind)
-    symbols = sorted({part.file.symbol for part in taken})
-    if len(symbols) > 1:
-        raise SourceError(
-            f"several symbols feed {taken[0].file.instrument_id} in session {taken[0].session}",
-            got=", ".join(symbols),
-            action="keep one symbol of a contract in the Sierra folder",
-        )
-    return tuple(sorted(taken, key=lambda part: (_start_us(part), part.file.path.name, part.first_record)))
-
-
-def _start_us(part: SourceSlice) -> int:
-    """First true stamp of the slice's file: orders files of one session, whatever their names say."""
-    stamp = _first_stamp(part.file.path, formats.read_header(part.file.path))
-    return -1 if stamp is None else stamp

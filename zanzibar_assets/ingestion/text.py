@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 
 from zanzibar_assets.errors import FormatError, SourceError, UsageError
 from zanzibar_assets.ingestion import formats
-from zanzibar_assets.ingestion.scid import GroupState, Scale, decode_records
+from zanzibar_assets.ingestion.record_kinds import GroupState
+from zanzibar_assets.ingestion.scid import Scale, decode_records
 
 CHUNK_BYTES = 1 << 25
 TEXT_DTYPE = np.dtype(
