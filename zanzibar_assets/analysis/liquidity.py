@@ -43,7 +43,7 @@ def build_liquidity_features(
     """One row a bar of LiquidityFeatures.
 
     Book columns are null without a live book, signed ones without signed volume, ``stacked_*`` for
-    bar records (they hold no prices inside the bar). ``cvd`` starts at 0 with the session's open.
+    bar records (they hold no prices inside the bar). ``cvd`` starts afresh with the session's open.
     ``amihud`` is per million of turnover, ``kyle_lambda`` price per lot, ``roll_spread`` and
     ``weighted_mid`` prices; rolling measures span the last 60 bars of the session and need 30.
 
@@ -63,7 +63,7 @@ def build_liquidity_features(
         | {"effective_spread_ticks": effective_spread_ticks(records, index, bars.height, book)}
     )
     stacked = _stacked(records, index, bars, instrument)
-    frame = bars.select(EVENT_TS, KNOWN_AT, "delta").with_columns(
+    frame = bars.select(EVENT_TS, KNOWN_AT).with_columns(
         *(nullable(values).alias(name) for name, values in columns.items()), *stacked
     )
     return conform("liquidity_features", frame)
@@ -75,8 +75,10 @@ def _signed(bars: pl.DataFrame) -> dict[str, Floats]:
     pre_open = (bars["session_state"] == SessionState.PRE_OPEN.value).to_numpy()
     cumulative = np.empty(len(delta))
     for era in (pre_open, ~pre_open):
-        cumulative[era] = np.cumsum(delta[era])
+        some_signed = np.cumsum(signed[era]) > 0
+        cumulative[era] = np.where(some_signed, np.cumsum(delta[era]), np.nan)
     return {
+        "delta": np.where(signed > 0, delta, np.nan),
         "cvd": cumulative,
         "trade_imbalance": divide(delta, signed),
         "signed_share": divide(signed, floats(bars, "volume")),

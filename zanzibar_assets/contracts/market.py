@@ -88,8 +88,8 @@ class LiquidityFeatures(TimedFrame):
     spread_ticks: pl.Float64 = pa.Field(nullable=True)
     bid_depth: pl.Float64 = pa.Field(nullable=True)
     ask_depth: pl.Float64 = pa.Field(nullable=True)
-    delta: pl.Float64
-    cvd: pl.Float64
+    delta: pl.Float64 = pa.Field(nullable=True)
+    cvd: pl.Float64 = pa.Field(nullable=True)
     trade_imbalance: pl.Float64 = pa.Field(nullable=True)
     vpin: pl.Float64 = pa.Field(nullable=True)
     kyle_lambda: pl.Float64 = pa.Field(nullable=True)
