@@ -25,7 +25,7 @@ class Mt5Terminal:
 def open_mt5() -> Any:
     """A connected port to the running terminal; TerminalError in plain words when there is none."""
     try:
-        import MetaTrader5  # noqa: N813 - the module's own name
+        import MetaTrader5
     except ImportError as error:
         raise TerminalError(
             "the MetaTrader5 package is not installed here",

@@ -98,5 +98,6 @@ def open_terminal(config: Config, instruments: Iterable[Instrument]) -> Terminal
     if config.execution.backend == "mt5":
         from zanzibar_assets.execution.mt5_backend import open_mt5
 
-        return open_mt5()
+        live: TerminalPort = open_mt5()
+        return live
     raise ConfigError(f"unknown execution backend {config.execution.backend!r}", expected="simulated or mt5")
