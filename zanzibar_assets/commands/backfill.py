@@ -16,7 +16,9 @@ from zanzibar_assets.errors import UsageError
     name="backfill",
     epilog="Example:  zanzibar backfill --instrument SIM_ES --from 2025-01-06 --to 2025-03-28",
 )
-@click.option("--instrument", "instruments", multiple=True, required=True, help="Instrument id or Sierra symbol.")
+@click.option(
+    "--instrument", "instruments", multiple=True, required=True, help="Instrument id or Sierra symbol."
+)
 @click.option("--from", "first", required=True, metavar="DATE", help="First session, included.")
 @click.option("--to", "last", required=True, metavar="DATE", help="Last session, included.")
 @click.option("--sierra-data", type=click.Path(exists=True, file_okay=False), help="Sierra folder.")

@@ -18,7 +18,9 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
     name="up",
     epilog="Example:  zanzibar up --port 3000   (then open http://127.0.0.1:3000; stop with Ctrl-C)",
 )
-@click.option("--port", type=click.IntRange(1, 65535), default=3000, show_default=True, help="Port of the UI.")
+@click.option(
+    "--port", type=click.IntRange(1, 65535), default=3000, show_default=True, help="Port of the UI."
+)
 @click.option("--host", default="127.0.0.1", show_default=True, help="Loopback address to bind.")
 def command(port: int, host: str) -> None:
     """Serve Dagster's UI and daemon on loopback until Ctrl-C.

@@ -98,9 +98,23 @@ INPUTS_CHECK = "inputs_usable"
 
 def plot_metadata(table: str, frame: pl.DataFrame | None) -> dict[str, Any]:
     """A small plot for tables that people would rather look at than read."""
-    if frame is None or frame.height < 2:
+    if frame is None or frame.height < 2 or (table != "bars" and table not in HISTOGRAMS):
         return {}
-    from zanzibar_assets.reporting.plots import table_plot_markdown
+    from zanzibar_assets.reporting import plots
 
-    picture = table_plot_markdown(table, frame)
-    return {"plot": dg.MetadataValue.md(picture)} if picture else {}
+    if table == "bars":
+        picture = plots.markdown_image(plots.price_sparkline(frame), "close and volume of the session")
+    else:
+        column, label = HISTOGRAMS[table]
+        picture = plots.markdown_image(plots.histogram(frame[column], label), f"distribution of {label}")
+    return {"plot": dg.MetadataValue.md(picture)}
+
+
+HISTOGRAMS = {
+    "clean_ticks": ("size", "trade size (lots)"),
+    "liquidity_features": ("delta", "delta per bar (lots)"),
+    "points_of_interest": ("score", "POI score"),
+    "labels": ("net_return", "net return (log)"),
+    "predictions": ("prediction", "P(up)"),
+}
+"""Table -> column to show and its label."""

@@ -45,6 +45,7 @@ def table_asset(
     side_tables: Sequence[str] = (),
     checks: Sequence[str] = (),
     source: str | None = None,
+    live_always: bool = False,
     owner: str = "team:data-eng",
     kinds: Sequence[str] = ("polars", "parquet"),
 ) -> Callable[[Compute], dg.AssetsDefinition]:
@@ -57,7 +58,14 @@ def table_asset(
     def decorate(compute: Compute) -> dg.AssetsDefinition:
         table = compute.__name__
         spec = TableSpec(
-            table, compute, tuple(modules), tuple(sections), tuple(side_tables), tuple(checks), source
+            table,
+            compute,
+            tuple(modules),
+            tuple(sections),
+            tuple(side_tables),
+            tuple(checks),
+            source,
+            live_always,
         )
         SPECS[table] = spec
         names = ("contract", INPUTS_CHECK, *checks)
@@ -111,7 +119,7 @@ def build_step(
     keys = sorted(PartitionKey.parse(str(key)) for key in context.partition_keys)
     tags = context.run.tags
     outcomes = [
-        _build_one(workspace, spec, key, tags.get(THROUGH_TAG), force=tags.get(FORCE_TAG) == "true")
+        build_one(workspace, spec, key, tags.get(THROUGH_TAG), force=tags.get(FORCE_TAG) == "true")
         for key in keys
     ]
     refuse_if_nothing_usable(outcomes)
@@ -140,9 +148,15 @@ def refuse_if_nothing_usable(outcomes: Sequence[BuildOutcome]) -> None:
         raise dg.Failure(description=reasons, metadata={"held_back": len(held)}, allow_retries=False)
 
 
-def _build_one(
-    workspace: Workspace, spec: TableSpec, key: PartitionKey, through: str | None, *, force: bool
+def build_one(
+    workspace: Workspace,
+    spec: TableSpec,
+    key: PartitionKey,
+    through: str | None = None,
+    *,
+    force: bool = False,
 ) -> BuildOutcome:
+    """Build one partition and tell the listeners of this process."""
     started = time.perf_counter()
     outcome = build_partition(workspace, spec, key, through=through, force=force)
     seconds = time.perf_counter() - started

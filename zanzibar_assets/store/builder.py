@@ -79,6 +79,8 @@ def up_to_date(
     record = workspace.manifest.get(spec.table, key)
     if record is None or record.verdict is not Verdict.OK:
         return None
+    if spec.live_always and workspace.config.execution.backend != "simulated":
+        return None
     same = (
         record.code_version == spec.code_version
         and record.config_hash == config_hash(workspace, spec, key)

@@ -72,6 +72,17 @@ class Inputs:
         """Session window on the instrument's own calendar."""
         return session_window(self.instrument, self.session)
 
+    def session_start_us(self) -> int:
+        """When the session starts for the account: the first of the active instruments' windows."""
+        windows = [
+            session_window(instrument, self.session).starts_us
+            for instrument in self.workspace.active_instruments()
+            if is_session(instrument, self.session)
+        ]
+        if not windows:
+            raise StoreError(f"{self.session} is no session of any active instrument")
+        return min(windows)
+
     def read(self, table: str, key: PartitionKey | None = None) -> pl.DataFrame:
         """Partition of another table that belongs to this one (same instrument, same session).
 
@@ -117,6 +128,20 @@ class Inputs:
                 self._refuse_stale(record)
                 frames.append(self._load(record).with_columns(session=pl.lit(record.key.session)))
         return pl.concat(frames) if frames else empty(table).with_columns(session=pl.lit(None, pl.String))
+
+    def account_sessions(self, table: str) -> dict[str, pl.DataFrame]:
+        """Frames of the configured account by session, up to and including this one.
+
+        Sessions that the home traded on another account are left out.
+        """
+        frames = {}
+        account = self.config.execution.account
+        for record in self.workspace.manifest.of_table(table, through=self.session):
+            if record.verdict is not Verdict.OK or record.notes.get("account") != account:
+                continue
+            self.records.append(InputRecord(table, str(record.key), record.state))
+            frames[str(record.key.session)] = self._load(record)
+        return frames
 
     def across(self, table: str) -> dict[str, pl.DataFrame]:
         """Frames of the configured instruments for this session (or of the instruments' own tables).
@@ -199,6 +224,16 @@ class Inputs:
         )
         self.simulated = self.simulated or bool(found.frame["simulated"].any())
         return found.frame
+
+    def checks_of(self, tables: Sequence[str]) -> dict[str, tuple[CheckOutcome, ...]]:
+        """Checks of this session's market partitions of the active instruments."""
+        found = {}
+        for instrument in self.workspace.active_instruments():
+            for table in tables:
+                record = self.workspace.manifest.get(table, PartitionKey(instrument.id, self.session))
+                if record is not None:
+                    found[f"{table} {record.key}"] = record.checks
+        return found
 
     def check(self, name: str, passed: bool, detail: str, *, blocking: bool = True) -> None:
         """Report a domain check of the partition."""

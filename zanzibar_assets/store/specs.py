@@ -27,7 +27,8 @@ class TableSpec:
 
     ``modules`` are the package's modules whose text, with everything of the stages that they import,
     is the code version; ``sections`` the parts of the configuration that change results; ``side_tables`` are written beside the main one;
-    ``checks`` names the domain checks that the body reports beside the contract's.
+    ``checks`` names the domain checks that the body reports beside the contract's; ``live_always``
+    tables are asked of a live terminal each time.
     """
 
     table: str
@@ -37,6 +38,7 @@ class TableSpec:
     side_tables: tuple[str, ...] = ()
     checks: tuple[str, ...] = ()
     source: str | None = None
+    live_always: bool = False
 
     @property
     def contract(self) -> TableContract:

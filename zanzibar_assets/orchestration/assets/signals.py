@@ -48,6 +48,6 @@ def signals(inputs: Inputs) -> pl.DataFrame:
         inputs.read("narratives"),
         inputs.across("risk_parameters"),
         inputs.across("validation_report"),
-        inputs.workspace.active_instruments(),
+        inputs.workspace.instruments,
         inputs.config,
     )
