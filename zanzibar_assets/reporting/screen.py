@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
+from zanzibar_assets.reporting.labels import DIRECTION, MODEL_WORDS, marks
 from zanzibar_assets.reporting.summary import RunSummary
 
 if TYPE_CHECKING:
@@ -19,13 +20,6 @@ if TYPE_CHECKING:
 
 MOST_ROWS = 6
 MOST_NOTES = 5
-DIRECTION = {1: "buy", -1: "sell"}
-VERDICT_WORDS = {
-    "promote": "APPROVED",
-    "hold": "NOT APPROVED (hold)",
-    "reject": "NOT APPROVED (rejected)",
-    "insufficient_history": "NO MODEL (too little history)",
-}
 
 
 def show(summary: RunSummary, console: Console) -> None:
@@ -103,7 +97,7 @@ def _model_lines(summary: RunSummary) -> list[str]:
     lines = []
     for model in summary.models:
         traded = "; UNAPPROVED trades on the simulated account, because that was asked for"
-        words = VERDICT_WORDS.get(model.verdict, model.verdict)
+        words = MODEL_WORDS[model.verdict]
         lines.append(f"  {model.instrument:<8} {words}: {model.reason}{traded if model.traded else ''}")
     return lines
 
@@ -179,14 +173,6 @@ def _account_line(summary: RunSummary) -> str:
         f"(session began at {a['balance_start']:,.2f}), equity {a['equity']:,.2f}, "
         f"{a['open_positions']} open, room to the daily limit {a['room_to_daily_limit']:,.2f}{halted}"
     )
-
-
-def marks(row: dict[str, Any]) -> str:
-    """The warnings that belong to a signal's, an order's or a deal's own line."""
-    found = ["SIMULATED"] if row["simulated"] else []
-    found += [] if row["approved"] else ["UNAPPROVED"]
-    found += ["spread assumed"] if row.get("spread_assumed") else []
-    return " ".join(found)
 
 
 def _limited(lines: Sequence[str], most: int) -> list[str]:

@@ -1,0 +1,21 @@
+"""The words that screens, reports and pages share: directions, model verdicts, warning labels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+DIRECTION = {1: "buy", -1: "sell"}
+MODEL_WORDS = {
+    "promote": "APPROVED",
+    "hold": "NOT APPROVED (hold)",
+    "reject": "NOT APPROVED (rejected)",
+    "insufficient_history": "NO MODEL (too little history)",
+}
+
+
+def marks(row: Mapping[str, object]) -> str:
+    """The warnings that belong to the line of a signal, an order or a deal."""
+    found = ["SIMULATED"] if row.get("simulated") else []
+    found += ["UNAPPROVED"] if row.get("approved") is False else []
+    found += ["spread assumed"] if row.get("spread_assumed") else []
+    return ", ".join(found)

@@ -1,0 +1,221 @@
+"""The page of one session: self-contained HTML, light and dark, a sentence under each chart.
+
+The same inputs as the report's rows; nothing is loaded from elsewhere and every text from outside
+is escaped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+from pathlib import Path
+from string import Template
+from typing import TYPE_CHECKING, Any
+
+from zanzibar_assets.reporting import plots
+from zanzibar_assets.reporting.labels import DIRECTION, MODEL_WORDS, marks
+from zanzibar_assets.reporting.session import SessionInputs, market_sentence, report_lines, verdict
+
+if TYPE_CHECKING:
+    import polars as pl
+
+TEMPLATE = Path(__file__).with_name("page.html")
+Column = tuple[str, bool]
+"""Heading of a table's column and whether it holds numbers."""
+
+
+def render_page(inputs: SessionInputs) -> str:
+    """HTML of a session's page."""
+    sections = {
+        "Market": _market(inputs),
+        "Signals": _signals(inputs.signals),
+        "Orders": _orders(inputs.orders),
+        "Fills": _fills(inputs.fills),
+        "Account": _lines(inputs, ("account", "performance"), "The account was not touched."),
+        "Models and risk": _models(inputs),
+        "Narratives": _lines(inputs, ("narratives", "narrative scores"), "No narrative for this session."),
+        "Checks": _lines(inputs, ("checks",), "No checks are recorded."),
+    }
+    template = Template(TEMPLATE.read_text(encoding="utf-8"))
+    return template.substitute(
+        session=escape(inputs.session),
+        verdict=escape(verdict(inputs)),
+        labels=_labels(inputs),
+        contents=" · ".join(f'<a href="#{_anchor(name)}">{name}</a>' for name in sections),
+        sections="\n".join(_section(name, body) for name, body in sections.items()),
+    )
+
+
+def _section(name: str, body: str) -> str:
+    anchor = _anchor(name)
+    return f'<section aria-labelledby="{anchor}"><h2 id="{anchor}">{name}</h2>\n{body}</section>'
+
+
+def _labels(inputs: SessionInputs) -> str:
+    found = ["SIMULATED market data"] if inputs.simulated_data else []
+    found += ["SIMULATED account"] if inputs.orders.height and bool(inputs.orders["simulated"].all()) else []
+    found += ["UNAPPROVED model traded"] if inputs.orders.filter(~inputs.orders["approved"]).height else []
+    return " ".join(f'<span class="label">{escape(text)}</span>' for text in found)
+
+
+def _market(inputs: SessionInputs) -> str:
+    parts = [_chart(inputs, name) for name in sorted(inputs.bars)]
+    parts += [f"<p>Left out: {escape(text)}</p>" for text in inputs.left_out]
+    return "\n".join(parts) or "<p>No market data in this session.</p>"
+
+
+def _chart(inputs: SessionInputs, instrument: str) -> str:
+    bars = inputs.bars[instrument]
+    sentence = market_sentence(instrument, bars)
+    if bars.is_empty():
+        return f"<p>{escape(sentence)}</p>"
+    zones = inputs.points_of_interest.get(instrument)
+    signals, fills = _own(inputs.signals, instrument), _own(inputs.fills, instrument)
+    kept = signals.filter(signals["status"] == "kept").height
+    sentence += (
+        f" {kept} kept signals and {fills.height} deals are marked where they became known; deals stand on "
+        "the market's price then, since the traded symbol has its own price."
+    )
+    label = " (SIMULATED)" if inputs.simulated_data else ""
+    images = [
+        plots.price_chart(
+            bars=bars,
+            points_of_interest=_no_zones() if zones is None else zones,
+            signals=signals,
+            fills=fills,
+            title=f"{instrument}, session {inputs.session}{label}",
+            theme=theme,
+        )
+        for theme in (plots.LIGHT, plots.DARK)
+    ]
+    light, dark = (plots.data_address(image) for image in images)
+    return (
+        f'<figure><picture><source media="(prefers-color-scheme: dark)" srcset="{dark}">'
+        f'<img src="{light}" alt="Price chart of {escape(instrument)}: {escape(sentence)}"></picture>'
+        f"<figcaption>{escape(sentence)}</figcaption></figure>"
+    )
+
+
+def _no_zones() -> pl.DataFrame:
+    from zanzibar_assets.contracts.registry import empty
+
+    return empty("points_of_interest")
+
+
+def _own(frame: pl.DataFrame, instrument: str) -> pl.DataFrame:
+    return frame.filter(frame["instrument"] == instrument)
+
+
+def _signals(frame: pl.DataFrame) -> str:
+    columns = [
+        ("Known (UTC)", False), ("Instrument", False), ("Side", False), ("Entry", True), ("Stop away", True),
+        ("Target away", True), ("Risk %", True), ("From", False), ("Fate and reason", False),
+        ("Labels", False),
+    ]  # fmt: skip
+    rows = [
+        [
+            f"{row['known_at']:%H:%M:%S}", row["instrument"], DIRECTION[row["dir"]], _number(row["entry"]),
+            _number(row["stop_distance"]), _number(row["target_distance"]), _number(row["risk_pct"]),
+            "rules" if row["source"] == "poi" else f"model {row['model_id']}",
+            f"{row['status']}: {row['reason']}", marks(row),
+        ]
+        for row in frame.iter_rows(named=True)
+    ]  # fmt: skip
+    return _table(
+        "Every candidate of the session with its fate", columns, rows, "No signals in this session."
+    )
+
+
+def _orders(frame: pl.DataFrame) -> str:
+    columns = [
+        ("Decided (UTC)", False), ("Symbol", False), ("Side", False), ("Lots", True), ("Fill", True),
+        ("Stop", True), ("Target", True), ("State", False), ("Reason", False), ("Labels", False),
+    ]  # fmt: skip
+    rows = [
+        [
+            f"{row['decided_at']:%H:%M:%S}", row["mt5_symbol"], DIRECTION[row["dir"]],
+            _number(row["volume_lots"]), _number(row["fill_price"]), _number(row["sl"]), _number(row["tp"]),
+            row["state"] + (f" by {row['gate']}" if row["gate"] else ""), row["reason"], marks(row),
+        ]
+        for row in frame.iter_rows(named=True)
+    ]  # fmt: skip
+    return _table("Order intents, sent or stopped by a gate", columns, rows, "No order was decided.")
+
+
+def _fills(frame: pl.DataFrame) -> str:
+    columns = [
+        ("Deal", True), ("Time (UTC)", False), ("Symbol", False), ("Side", False), ("Entry", False),
+        ("Lots", True), ("Price", True), ("Profit", True), ("Costs", True), ("Closed by", False),
+        ("Labels", False),
+    ]  # fmt: skip
+    rows = [
+        [
+            str(row["deal_ticket"]), f"{row['time_utc']:%H:%M:%S}", row["mt5_symbol"], row["side"],
+            row["entry"], _number(row["volume_lots"]), _number(row["price"]), f"{row['profit']:+,.2f}",
+            f"{row['commission'] + row['swap'] + row['fee']:+,.2f}", row["exit_reason"], marks(row),
+        ]
+        for row in frame.iter_rows(named=True)
+    ]  # fmt: skip
+    return _table("Deals as the terminal reports them", columns, rows, "No deal was made.")
+
+
+def _models(inputs: SessionInputs) -> str:
+    parts = [_lines(inputs, ("models", "risk"), "No model and no risk parameters for this session.")]
+    columns = [("Measure", False), ("Value", True), ("Threshold", True), ("Passed", False), ("Detail", False)]
+    for instrument in sorted(inputs.validation):
+        frame = inputs.validation[instrument]
+        if frame.is_empty():
+            continue
+        rows = [
+            [
+                row["metric"], _number(row["value"], 4), _number(row["threshold"], 4),
+                {True: "yes", False: "no", None: "-"}[row["passed"]], row["detail"],
+            ]
+            for row in frame.iter_rows(named=True)
+        ]  # fmt: skip
+        title = f"{instrument}: {MODEL_WORDS[frame['verdict'][0]]}"
+        table = _table(f"Validation of {instrument}", columns, rows, "")
+        parts.append(f"<details><summary>{escape(title)}: the measures</summary>{table}</details>")
+    return "\n".join(parts)
+
+
+def _lines(inputs: SessionInputs, sections: Sequence[str], without: str) -> str:
+    """Lines of the report's sections as a list; the sentence ``without`` when there are none."""
+    found = [(item, value) for section, item, value in report_lines(inputs) if section in sections]
+    if not found:
+        return f"<p>{escape(without)}</p>"
+    items = "".join(f"<li><strong>{escape(item)}</strong>: {escape(value)}</li>" for item, value in found)
+    return f"<ul>{items}</ul>"
+
+
+def _table(caption: str, columns: Sequence[Column], rows: Sequence[Sequence[str]], without: str) -> str:
+    if not rows:
+        return f"<p>{escape(without)}</p>"
+    kinds = [' class="number"' if numeric else "" for _, numeric in columns]
+    head = "".join(
+        f'<th scope="col"{kind}>{escape(name)}</th>' for (name, _), kind in zip(columns, kinds, strict=True)
+    )
+    body = "".join(
+        "<tr>" + "".join(f"<td{k}>{escape(cell)}</td>" for cell, k in zip(row, kinds, strict=True)) + "</tr>"
+        for row in rows
+    )
+    return (
+        f'<div class="wide" tabindex="0" role="region" aria-label="{escape(caption)}"><table>'
+        f"<caption>{escape(caption)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+    )
+
+
+def _number(value: Any, digits: int = 2) -> str:
+    return "-" if value is None else f"{value:,.{digits}f}"
+
+
+def _anchor(name: str) -> str:
+    return name.lower().replace(" ", "-")
+
+
+def write_page(html: str, path: Path) -> None:
+    """Write a page atomically; the folder is made when it is missing."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(path.name + ".partial")
+    temporary.write_text(html, encoding="utf-8")
+    temporary.replace(path)
