@@ -66,11 +66,11 @@ def posterior(sample: Moments, inflation: float, prior_sd: float | None) -> Shar
     """Posterior from sample moments and the variance inflation of autocorrelation (1 = none)."""
     from scipy.special import gammaln
 
-    if sample.sd <= 0 or (prior_sd is not None and prior_sd <= 0):
+    if sample.n < 3 or sample.sd <= 0 or (prior_sd is not None and prior_sd <= 0):
         raise ModelError(
             "no posterior of a Sharpe ratio",
-            expected="returns that vary, prior_sd > 0",
-            got=f"sd {sample.sd}",
+            expected="3 returns that vary, prior_sd > 0",
+            got=f"{sample.n} returns, sd {sample.sd}",
         )
     shape = sharpe_spread(sample.sharpe, sample.skew, sample.kurtosis) ** 2 / (1.0 + sample.sharpe**2 / 2.0)
     effective = sample.n / (inflation * shape)

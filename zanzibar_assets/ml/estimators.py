@@ -30,9 +30,9 @@ class Candidate:
 
 
 CANDIDATES: tuple[Candidate, ...] = (
-    Candidate(LIGHTGBM, {"num_trees": 60, "num_leaves": 7, "learning_rate": 0.05}),
-    Candidate(LIGHTGBM, {"num_trees": 100, "num_leaves": 15, "learning_rate": 0.05}),
-    Candidate(LOGISTIC, {"C": 0.1}),
+    Candidate(LIGHTGBM, {"num_trees": 40, "num_leaves": 4, "learning_rate": 0.05}),
+    Candidate(LIGHTGBM, {"num_trees": 80, "num_leaves": 15, "learning_rate": 0.03}),
+    Candidate(LOGISTIC, {"C": 0.02}),
 )
 
 
@@ -91,7 +91,7 @@ class LogisticModel:
     def predict(self, x: Floats) -> Floats:
         """P(up) of each row."""
         score = self.contributions(x).sum(axis=1) + self.intercept
-        return 1.0 / (1.0 + np.exp(-score))
+        return np.asarray(1.0 / (1.0 + np.exp(-score)), dtype=np.float64)
 
     def contributions(self, x: Floats) -> Floats:
         """Coefficient times the standardised deviation from the training mean."""
@@ -146,8 +146,8 @@ def _fit_trees(
         "objective": "binary",
         "num_leaves": candidate.parameters["num_leaves"],
         "learning_rate": candidate.parameters["learning_rate"],
-        "min_data_in_leaf": 50,
-        "lambda_l2": 1.0,
+        "min_data_in_leaf": 200,
+        "lambda_l2": 5.0,
         "feature_fraction": 0.7,
         "max_bin": 63,
         "deterministic": True,
