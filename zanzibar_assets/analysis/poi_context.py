@@ -169,14 +169,18 @@ class EventIndex:
         """Last break known by the close of bar ``t``."""
         return _last(self.breaks, t)
 
-    def open_gap(self, direction: int, since: int, t: int) -> bool:
-        """True when a gap drawn on bar ``since`` or later is unfilled at the close of bar ``t``."""
+    def widest_gap(self, direction: int, since: int, t: int) -> int:
+        """Height of the widest gap drawn on bar ``since`` or later and unfilled at the close of ``t``."""
         gaps = self.gaps[direction]
         end = bisect_right(gaps, t, key=_known)
         start = bisect_left(gaps, since, key=_known)
-        return any(
-            gap.event_idx >= since and self.filled.get(gap.event_id, t + 1) > t for gap in gaps[start:end]
-        )
+        heights = [
+            gap.hi - gap.lo
+            for gap in gaps[start:end]
+            if gap.hi is not None and gap.lo is not None
+            if gap.event_idx >= since and self.filled.get(gap.event_id, t + 1) > t
+        ]
+        return max(heights, default=0)
 
     def sweeps_within(self, direction: int, since: int, t: int) -> list[SourceEvent]:
         """Sweeps of a direction known from bar ``since`` to bar ``t``."""

@@ -12,7 +12,7 @@ WEIGHTS: Mapping[str, float] = {
     "displacement": 2.0,
     "structure": 2.0,
     "swept": 2.0,
-    "fresh": 1.5,
+    "fresh": 1.0,
     "range_side": 1.5,
     "gap": 1.0,
     "higher_timeframe": 1.0,
@@ -22,7 +22,6 @@ WEIGHTS: Mapping[str, float] = {
 }
 FULL_LEG_ATR = 3.0
 FULL_RELATIVE_VOLUME = 3.0
-DELTA_GAIN = 1.5
 VWAP_BAND_SD = 2.0
 HALF_LIFE_BARS = 500
 STRUCTURE = {"choch": 1.0, "bos": 0.6}
@@ -38,6 +37,11 @@ def displacement(leg_ticks: float, atr_ticks: float) -> float:
     return clipped(leg_ticks / (FULL_LEG_ATR * atr_ticks)) if atr_ticks > 0 else 0.0
 
 
+def open_gap(height_ticks: float, atr_ticks: float) -> float:
+    """Widest unfilled gap that the leg left; full at one mean true range, 0 without a gap."""
+    return clipped(height_ticks / atr_ticks) if atr_ticks > 0 else 0.0
+
+
 def range_side(direction: int, middle: float, low: int, high: int) -> float:
     """Discount for buying, premium for selling: place of the zone's middle in the dealing range."""
     place = (middle - low) / (high - low)
@@ -45,13 +49,13 @@ def range_side(direction: int, middle: float, low: int, high: int) -> float:
 
 
 def relative_volume(volume: float, usual: float) -> float:
-    """Heaviest bar of the leg against the usual bar; full at three times."""
-    return clipped(volume / (FULL_RELATIVE_VOLUME * usual))
+    """Heaviest bar of the leg against the usual bar: 0 at the usual volume, full at three times it."""
+    return clipped((volume / usual - 1.0) / (FULL_RELATIVE_VOLUME - 1.0))
 
 
 def delta_agreement(direction: int, delta: float, signed_volume: float) -> float:
     """Signed volume of the leg: above a half when aggressors pushed the zone's way."""
-    return clipped(0.5 + DELTA_GAIN * direction * delta / signed_volume)
+    return clipped(0.5 + 0.5 * direction * delta / signed_volume)
 
 
 def vwap_side(direction: int, middle: float, vwap: float, sd: float) -> float:

@@ -18,9 +18,8 @@ from zanzibar_assets.analysis.poi_context import BarContext, EventIndex, SourceE
 
 RECENT_BARS: Final = 20
 MIN_BLOCK_LEG_ATR: Final = 2.0
-MIN_GAP_ATR: Final = 0.5
+MIN_GAP_ATR: Final = 0.75
 POOL_SOURCES: Final = ("pool", "level")
-SWING_SWEEP: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +59,7 @@ def born(event: SourceEvent, context: BarContext, index: EventIndex) -> Zone | N
         "structure": _structure(event, index),
         "swept": _swept(event, index),
         "fresh": 1.0,
-        "gap": float(event.kind == "fvg" or index.open_gap(event.dir, event.event_idx, event.known_idx)),
+        "gap": score.open_gap(index.widest_gap(event.dir, event.event_idx, event.known_idx), atr),
         "higher_timeframe": (1 + event.dir * context.bias[event.known_idx]) / 2,
         **_measured(event, context, index),
     }
@@ -105,14 +104,11 @@ def _structure(event: SourceEvent, index: EventIndex) -> float:
 
 
 def _swept(event: SourceEvent, index: EventIndex) -> float:
-    """1 when a pool or resting level was swept the zone's way shortly before, a half for a swing."""
+    """1 when a pool or resting level was swept the zone's way shortly before."""
     if event.kind == "level_sweep":
         return 1.0
     recent = index.sweeps_within(event.dir, event.known_idx - RECENT_BARS, event.known_idx)
-    sources = {json.loads(sweep.attrs)["source"] for sweep in recent}
-    if sources.intersection(POOL_SOURCES):
-        return 1.0
-    return SWING_SWEEP if sources else 0.0
+    return float(any(json.loads(sweep.attrs)["source"] in POOL_SOURCES for sweep in recent))
 
 
 def _measured(event: SourceEvent, context: BarContext, index: EventIndex) -> dict[str, float]:
