@@ -42,7 +42,7 @@ def build_quotes(
         trades = trades.filter((pl.col("time_us") < first) | (pl.col("time_us") > last))
     found = pl.concat([book, trades]).sort("time_us", maintain_order=True)
     inside = (pl.col("time_us") >= window.starts_us) & (pl.col("time_us") < window.close_us)
-    return _on_change(found.filter(inside)).select(QUOTE_SCHEMA)
+    return _on_change(found.filter(inside)).select(*QUOTE_SCHEMA)
 
 
 def build_quote_tape(
