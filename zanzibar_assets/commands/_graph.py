@@ -104,7 +104,8 @@ def run_scope(zanzibar: ZanzibarResource, scope: Scope, *, as_json: bool) -> Non
 
         from zanzibar_assets.reporting.screen import show
 
-        show(summary, Console(file=sys.stdout))
+        console = Console(file=sys.stdout)
+        show(summary, console if console.is_terminal else Console(file=sys.stdout, width=120))
     if errors or not summary.is_complete:
         raise click.exceptions.Exit(1)
 
@@ -123,7 +124,6 @@ def summarise(
     plan = scope.plan
     records = [record for record in workspace.manifest.all() if _in_scope(record, plan)]
     notes = [
-        *errors,
         *scope.notes,
         *history_notes(
             records,
@@ -143,6 +143,7 @@ def summarise(
         account_state=_sessions(workspace, "account_state", traded),
         validation_by_instrument=_by_instrument(workspace, plan, "validation_report"),
         notes=notes,
+        errors=errors,
         look_next=_look_next(workspace, traded),
         seconds=seconds,
     )

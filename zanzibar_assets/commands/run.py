@@ -12,7 +12,7 @@ from zanzibar_assets.errors import UsageError
 
 @click.command(
     name="run",
-    epilog="Example:  zanzibar run --sierra-data C:/SierraChart/Data --instruments ESH24-CME --paper-unapproved",
+    epilog="Example:  zanzibar run --sierra-data C:/SierraChart/Data --instruments ESH24-CME",
 )
 @click.option(
     "--sierra-data",

@@ -116,6 +116,8 @@ def _run(wave: Wave, definitions: dg.Definitions, instance: dg.DagsterInstance) 
         instance=instance,
         tags=tags,
         raise_on_error=False,
+        # What people want to see is on the screen; every event is in the run's log all the same.
+        run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
         asset_selection=[dg.AssetKey(table) for table in wave.tables],
         **partition,
     )
@@ -126,9 +128,12 @@ def _first_error(result: dg.ExecuteInProcessResult) -> str:
     for event in result.all_events:
         if event.is_step_failure:
             data = event.step_failure_data
-            text = data.user_failure_data.description if data.user_failure_data else None
-            message = text or (data.error.message if data.error else "") or "step failed"
-            return f"{event.step_key}: {message.strip()}"
+            if data.user_failure_data and data.user_failure_data.description:
+                return f"{event.step_key}: {data.user_failure_data.description}"
+            error = data.error
+            while error is not None and error.cause is not None:
+                error = error.cause
+            return f"{event.step_key}: {error.message.strip() if error else 'the step failed'}"
     return ""
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import dagster as dg
 
-from zanzibar_assets.contracts.registry import TABLES
+from zanzibar_assets.contracts.registry import TABLES, TableContract
 from zanzibar_assets.orchestration import progress
 from zanzibar_assets.orchestration.metadata import (
     INPUTS_CHECK,
@@ -28,7 +28,7 @@ from zanzibar_assets.store.builder import BuildOutcome, Status, build_partition
 from zanzibar_assets.store.keys import PartitionKey
 from zanzibar_assets.store.specs import Compute, TableSpec
 from zanzibar_assets.store.workspace import Workspace
-from zanzibar_assets.vocabulary import Grain
+from zanzibar_assets.vocabulary import Grain, Stage
 
 THROUGH_TAG = "zanzibar/through"
 FORCE_TAG = "zanzibar/force"
@@ -76,7 +76,7 @@ def table_asset(
             description=compute.__doc__,
             deps=[_dependency(upstream, spec.contract.grain) for upstream in reads],
             partitions_def=DEFINITIONS[spec.contract.grain],
-            backfill_policy=backfill_policy(spec.contract.grain),
+            backfill_policy=backfill_policy(spec.contract),
             code_version=spec.code_version,
             owners=[owner],
             kinds=set(kinds),
@@ -95,11 +95,16 @@ def _dependency(upstream: str, downstream: Grain) -> dg.AssetDep:
     return dg.AssetDep(upstream, partition_mapping=mapping(TABLES[upstream].grain, downstream))
 
 
-def backfill_policy(grain: Grain) -> dg.BackfillPolicy:
-    """Market tables in runs of up to sixty partitions, session tables in one, models one by one."""
-    if grain is Grain.MARKET:
+def backfill_policy(contract: TableContract) -> dg.BackfillPolicy | None:
+    """Market tables in runs of up to sixty partitions, session tables in one, models one by one.
+
+    Tables of the account have none: they are outside every backfill.
+    """
+    if contract.stage in (Stage.EXECUTION, Stage.REPORTING):
+        return None
+    if contract.grain is Grain.MARKET:
         return dg.BackfillPolicy.multi_run(MARKET_PARTITIONS_PER_RUN)
-    return dg.BackfillPolicy.single_run() if grain is Grain.SESSION else dg.BackfillPolicy.multi_run(1)
+    return dg.BackfillPolicy.single_run() if contract.grain is Grain.SESSION else dg.BackfillPolicy.multi_run(1)
 
 
 def check_spec(name: str, table: str) -> dg.AssetCheckSpec:

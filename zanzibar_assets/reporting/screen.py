@@ -67,7 +67,8 @@ def _built_line(summary: RunSummary) -> str:
 def _stopped(summary: RunSummary) -> list[RenderableType]:
     from rich.text import Text
 
-    lines = [f"  STOPPED  {where}: {why}" for where, why in summary.blocked]
+    lines = [f"  FAILED   {error}" for error in summary.errors]
+    lines += [f"  STOPPED  {where}: {why}" for where, why in summary.blocked]
     lines += [
         f"  {'FAILED ' if c.blocking else 'warning'}  {c.table} {c.partition} {c.name}: {c.detail}"
         for c in summary.failed_checks

@@ -86,6 +86,7 @@ class RunSummary:
     fills: tuple[dict[str, Any], ...] = ()
     account: dict[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    errors: tuple[str, ...] = ()
     look_next: tuple[tuple[str, str], ...] = ()
     simulated_data: bool = False
     seconds: float = 0.0
@@ -99,7 +100,7 @@ class RunSummary:
     def is_complete(self) -> bool:
         """True when no partition failed or is blocked and every blocking check passed."""
         stopped = any(t.blocked or t.failed for t in self.tables)
-        return bool(self.tables) and not stopped and not any(c.blocking for c in self.failed_checks)
+        return bool(self.tables) and not self.errors and not stopped and not any(c.blocking for c in self.failed_checks)
 
     def verdict(self) -> str:
         """The outcome in one sentence."""
@@ -108,6 +109,8 @@ class RunSummary:
         stopped = sum(t.blocked + t.failed for t in self.tables)
         if stopped:
             built = "PARTLY BUILT: " + _count(stopped, "partition") + " could not be built"
+        elif self.errors:
+            built = "PARTLY BUILT: " + _count(len(self.errors), "run") + " failed"
         elif not self.is_complete:
             built = "BUILT, BUT a blocking check said no"
         else:
@@ -137,6 +140,7 @@ class RunSummary:
             "orders": list(self.orders),
             "fills": list(self.fills),
             "account": self.account,
+            "errors": list(self.errors),
             "notes": list(self.notes),
             "look_next": [{"use": use, "shows": shows} for use, shows in self.look_next],
             "seconds": round(self.seconds, 3),
@@ -153,6 +157,7 @@ def summarise_run(
     account_state: pl.DataFrame,
     validation_by_instrument: Mapping[str, pl.DataFrame],
     notes: Sequence[str],
+    errors: Sequence[str],
     look_next: Sequence[tuple[str, str]],
     seconds: float,
 ) -> RunSummary:
@@ -180,6 +185,7 @@ def summarise_run(
         fills=_rows(fills, FILL_COLUMNS, "time_utc"),
         account=_plain(account_state.row(-1, named=True)) if account_state.height else {},
         notes=tuple(notes),
+        errors=tuple(errors),
         look_next=tuple(look_next),
         simulated_data=any(r.simulated for r in records),
         seconds=seconds,

@@ -25,10 +25,11 @@ Compute = Callable[["Inputs"], "pl.DataFrame | Mapping[str, pl.DataFrame]"]
 class TableSpec:
     """How one table is built.
 
-    ``modules`` are the package's modules whose text, with everything of the stages that they import,
-    is the code version; ``sections`` the parts of the configuration that change results; ``side_tables`` are written beside the main one;
-    ``checks`` names the domain checks that the body reports beside the contract's; ``live_always``
-    tables are asked of a live terminal each time.
+    ``modules`` are the package's modules whose text, with everything of the stages that they
+    import, is the code version; ``sections`` the parts of the configuration that change results;
+    ``side_tables`` are written beside the main one; ``checks`` names the domain checks that the
+    body reports beside the contract's; ``live_always`` tables are asked of a live terminal each
+    time.
     """
 
     table: str

@@ -70,10 +70,12 @@ def model_explanation(inputs: Inputs) -> pl.DataFrame:
 )
 def predictions(inputs: Inputs) -> pl.DataFrame:
     """Predictions of the model for a session after its training; empty for sessions that it saw."""
+    from zanzibar_assets.contracts.registry import empty
     from zanzibar_assets.ml.prediction import predict
 
     model = inputs.optional("trained_model")
     through = model["trained_through"].item() if model.height else None
     before = through is None or through < inputs.session
     inputs.check("out_of_sample", before, f"model trained through {through}")
-    return predict(model, inputs.read("feature_matrix"))
+    features = inputs.read("feature_matrix")
+    return predict(model, features) if model.height else empty("predictions")

@@ -25,7 +25,7 @@ def validation_report(inputs: Inputs) -> pl.DataFrame:
     from zanzibar_assets.ml.stored_trials import StoredTrials
     from zanzibar_assets.ml.validation import validate_model
 
-    trials = StoredTrials(inputs.workspace.trial_rows())
+    trials = StoredTrials(inputs.workspace.trial_rows()).recorded(inputs.instrument.id)
     report = validate_model(inputs.read("trained_model"), inputs.read("model_oos"), trials, inputs.config)
     verdict, reason = report["verdict"][0], report["verdict_reason"][0]
     inputs.check("model_may_trade", verdict == "promote", f"{verdict}: {reason}", blocking=False)
