@@ -99,13 +99,12 @@ def _slices(file: SourceFile, instrument: Instrument) -> tuple[SourceSlice, ...]
         unix, valid = formats.unix_stamps(records["stamp"])
         valid &= (unix >= first_open) & (unix < closes[-1])
         for position, session in _session_runs(unix, valid, closes, current):
-            runs.append((start + position, session))
+            if not runs or session != current:
+                runs.append((start + position, session))
             current = session
-    if (
-        runs and runs[0][1] < 0
-    ):  # leading impossible stamps have no predecessor: they go with the first true one
-        if len(runs) == 1:
-            return ()
+    if not runs or runs == [(0, -1)]:
+        return ()
+    if runs[0][1] < 0:  # leading impossible stamps have no predecessor: they go with the first true one
         runs[:2] = [(0, runs[1][1])]
     ends = [first for first, _ in runs[1:]] + [file.records]
     return tuple(
@@ -118,7 +117,7 @@ def _session_runs(
 ) -> list[tuple[int, int]]:
     """Where the session changes within a run of stamps, as (position, session index).
 
-    ``current`` is the session before the run; the position 0 is only listed when it changes there.
+    ``current`` is the session before the run (-1: none yet); the first pair stands at position 0.
     """
     if valid.all() and (len(unix) < 2 or bool((unix[1:] >= unix[:-1]).all())):
         first, last = (int(np.searchsorted(closes, t, side="right")) for t in (unix[0], unix[-1]))
@@ -133,8 +132,7 @@ def _session_runs(
         session = np.where(carried >= 0, session[np.maximum(carried, 0)], current)
         starts = np.flatnonzero(np.concatenate(([True], session[1:] != session[:-1])))
         index = session[starts]
-    pairs = [(int(p), int(s)) for p, s in zip(starts, index, strict=True)]
-    return pairs[1:] if pairs and pairs[0][1] == current and current >= 0 else pairs
+    return [(int(p), int(s)) for p, s in zip(starts, index, strict=True)]
 
 
 def session_slices(file: SourceFile, instrument: Instrument) -> list[SourceSlice]:
