@@ -34,7 +34,7 @@ class Hmm:
     variance: Floats
 
 
-def fit_hmm(values: Floats, lengths: list[int], seed: int) -> Hmm | str:
+def fit_hmm(values: Floats, lengths: list[int], seed: int, max_iterations: int = MAX_ITERATIONS) -> Hmm | str:
     """Model of ``values`` (sessions of the given lengths after another), or why there is none.
 
     Starts from the terciles of the values, so the seed has no say in where the fit ends; it is set
@@ -49,7 +49,7 @@ def fit_hmm(values: Floats, lengths: list[int], seed: int) -> Hmm | str:
     model = GaussianHMM(
         n_components=STATES,
         covariance_type="diag",
-        n_iter=MAX_ITERATIONS,
+        n_iter=max_iterations,
         tol=GAIN_PER_ROW * len(values),
         random_state=seed,
         init_params="",
@@ -63,7 +63,7 @@ def fit_hmm(values: Floats, lengths: list[int], seed: int) -> Hmm | str:
     with threadpool_limits(limits=1), _quiet_monitor():
         model.fit(values.reshape(-1, 1), lengths)
     if not _settled(list(model.monitor_.history), model.tol):
-        return f"the hidden Markov model did not converge in {MAX_ITERATIONS} iterations"
+        return f"the hidden Markov model did not converge in {max_iterations} iterations"
     return _ordered(model.transmat_, model.means_[:, 0], model.covars_[:, 0, 0])
 
 
