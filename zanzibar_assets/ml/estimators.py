@@ -19,6 +19,8 @@ from zanzibar_assets.errors import ModelError
 
 Floats = NDArray[np.float64]
 LIGHTGBM, LOGISTIC = "lightgbm", "logistic"
+ONE_THREAD_VALUES = 2_000_000
+"""Matrices up to this size are fitted on one thread: threads waiting for each other cost more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +154,7 @@ def _fit_trees(
         "max_bin": 63,
         "deterministic": True,
         "force_row_wise": True,
-        "num_threads": config.threads,
+        "num_threads": config.threads if x.size > ONE_THREAD_VALUES else 1,
         "seed": config.seed,
         "verbosity": -1,
     }

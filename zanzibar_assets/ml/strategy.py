@@ -48,8 +48,8 @@ def chain(event_us: Ints, known_us: Ints, wanted: NDArray[np.bool_]) -> Ints:
 
 
 def positions(prediction: Floats, threshold: float) -> Floats:
-    """+1 at or above ``threshold``, -1 at or below 1 - ``threshold``, else 0."""
-    return np.where(prediction >= threshold, 1.0, np.where(prediction <= 1.0 - threshold, -1.0, 0.0))
+    """+1 at or above ``threshold``, -1 where P(down) is, else 0."""
+    return np.where(prediction >= threshold, 1.0, np.where(1.0 - prediction >= threshold, -1.0, 0.0))
 
 
 def path_result(rows: pl.DataFrame, threshold: float, path: int = 0) -> PathResult:

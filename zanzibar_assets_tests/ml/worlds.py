@@ -111,7 +111,9 @@ def market_with_signal(strength: float, seed: int, count: int = 400, sessions=SE
         noise = rng.normal(size=(traded.height, len(FEATURE_NAMES)))
         noise[:, 1::2] = np.cumsum(noise[:, 1::2], axis=0) / 10.0
         matrix = pl.DataFrame(dict(zip(FEATURE_NAMES, noise.T, strict=True)))
-        planted = strength * outcome / outcome.std() + np.sqrt(1 - strength**2) * noise[:, 1]
+        planted = strength * outcome / outcome.std() + np.sqrt(1 - strength**2) * rng.normal(
+            size=traded.height
+        )
         matrix = matrix.with_columns(traded["event_ts"], traded["known_at"], pl.Series("ret_5", planted))
         features.append(conform("feature_matrix", matrix).with_columns(pl.lit(session).alias("session")))
         labels.append(label.with_columns(pl.lit(session).alias("session")))

@@ -1,0 +1,90 @@
+import numpy as np
+import pytest
+
+from zanzibar_assets.config import ModelConfig
+from zanzibar_assets.errors import ModelError
+from zanzibar_assets.ml.estimators import CANDIDATES, LIGHTGBM, LOGISTIC, Candidate, fit, load
+
+NAMES = ("a", "b", "c", "d")
+SETTINGS = ModelConfig()
+
+
+def sample(rows=1_500, seed=1):
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(rows, 4))
+    x[rng.random((rows, 4)) < 0.05] = np.nan
+    up = (np.nan_to_num(x[:, 0]) - 0.5 * np.nan_to_num(x[:, 1]) + rng.normal(size=rows) > 0).astype(float)
+    return x, up, rng.uniform(0.2, 1.0, rows)
+
+
+@pytest.fixture(params=CANDIDATES, ids=lambda c: f"{c.algorithm}-{c.parameters.get('num_trees', '')}")
+def candidate(request):
+    return request.param
+
+
+def test_the_stored_text_predicts_the_same_bits(candidate):
+    x, up, weight = sample()
+    model = fit(candidate, x, up, weight, SETTINGS, NAMES)
+    again = load(candidate.algorithm, model.payload)
+    assert again.payload == model.payload
+    fresh = sample(400, seed=2)[0]
+    assert np.array_equal(again.predict(fresh), model.predict(fresh))
+
+
+def test_contributions_add_up_to_the_log_odds(candidate):
+    x, up, weight = sample()
+    model = fit(candidate, x, up, weight, SETTINGS, NAMES)
+    chance = model.predict(x)
+    base = np.log(chance / (1 - chance)) - model.contributions(x).sum(axis=1)
+    np.testing.assert_allclose(base, base[0], atol=1e-6)
+    assert model.contributions(x).shape == x.shape
+
+
+def test_two_fits_are_the_same_bits_and_learn_something(candidate):
+    x, up, weight = sample()
+    one, two = (fit(candidate, x, up, weight, SETTINGS, NAMES) for _ in range(2))
+    assert one.payload == two.payload
+    importance = np.abs(one.contributions(x)).mean(axis=0)
+    assert importance[0] > importance[1] > max(importance[2], importance[3])
+
+
+@pytest.mark.filterwarnings("ignore:LightGBM binary classifier with TreeExplainer:UserWarning")
+def test_tree_contributions_are_shap_values():
+    shap = pytest.importorskip("shap", reason="shap is not installed")
+    x, up, weight = sample(600)
+    model = fit(CANDIDATES[0], x, up, weight, SETTINGS, NAMES)
+    explained = np.asarray(shap.TreeExplainer(model.booster).shap_values(x[:100]))
+    explained = explained[-1] if explained.ndim == 3 else explained
+    np.testing.assert_allclose(model.contributions(x[:100]), explained, atol=1e-9)
+
+
+def test_scaling_is_learnt_from_the_training_rows():
+    model = fit(Candidate(LOGISTIC, {"C": 1.0}), *sample(), SETTINGS, NAMES)
+    x = sample()[0]
+    np.testing.assert_allclose(model.mean, np.nanmean(x, axis=0), rtol=1e-12)
+    np.testing.assert_allclose(model.scale, np.nanstd(x, axis=0), rtol=1e-12)
+
+
+def test_columns_without_information_are_harmless(candidate):
+    x, up, weight = sample()
+    x[:, 2], x[:, 3] = np.nan, 5.0
+    model = fit(candidate, x, up, weight, SETTINGS, NAMES)
+    assert np.isfinite(model.predict(x)).all()
+    assert np.abs(model.contributions(x)[:, 2:]).max() < 1e-12
+
+
+def test_unknown_algorithms_and_broken_texts_are_refused():
+    with pytest.raises(ModelError, match="unknown algorithm"):
+        fit(Candidate("oracle"), *sample(), SETTINGS, NAMES)
+    with pytest.raises(ModelError, match="unknown algorithm"):
+        load("oracle", "")
+    with pytest.raises(ModelError, match="no logistic model"):
+        load(LOGISTIC, '{"mean": []}')
+    with pytest.raises(ModelError, match="no LightGBM model"):
+        load(LIGHTGBM, "tree of knowledge")
+
+
+def test_one_sided_labels_cannot_be_fitted_by_regression():
+    x, up, weight = sample()
+    with pytest.raises(ModelError, match="cannot fit"):
+        fit(Candidate(LOGISTIC, {"C": 1.0}), x, np.ones_like(up), weight, SETTINGS, NAMES)
