@@ -35,6 +35,17 @@ class _Bar:
     is_open: bool
 
 
+@dataclass(frozen=True, slots=True)
+class _Evidence:
+    """What a signal was made from and when that was known."""
+
+    source: str
+    known_at: Any
+    score: float
+    model_id: str | None
+    facts: dict[str, Any]
+
+
 def build_raw_signals(
     bars: pl.DataFrame,
     points_of_interest: pl.DataFrame,
@@ -115,9 +126,8 @@ def _touches(
             "score": row["score"],
             "known_at": row["known_at"].isoformat(),
         }
-        yield _signal(
-            "poi", direction, bar, row["known_at"], stop, row["score"], None, evidence, instrument, config
-        )
+        shown = _Evidence("poi", row["known_at"], row["score"], None, evidence)
+        yield _signal(shown, direction, bar, stop, instrument, config)
 
 
 def _crossings(
@@ -139,8 +149,9 @@ def _crossings(
         direction = _crossing(before, up, threshold)
         if direction == 0:
             continue
-        horizon = config.model.barrier_sigma * (sigma or 0.0) * bar.close_ticks
-        stop = math.ceil(max(horizon, _least_stop(bar, sigma)))
+        # the barrier of the model's own labels: k x sigma x sqrt(horizon)
+        width = config.model.barrier_sigma * math.sqrt(config.model.horizon_bars)
+        stop = math.ceil(max(width * (sigma or 0.0) * bar.close_ticks, _least_stop(bar, sigma)))
         evidence = {
             "model_id": model_id,
             "prediction": up,
@@ -150,7 +161,8 @@ def _crossings(
             "known_at": known_at.isoformat(),
         }
         score = up if direction > 0 else 1.0 - up
-        yield _signal("model", direction, bar, known_at, stop, score, model_id, evidence, instrument, config)
+        shown = _Evidence("model", known_at, score, model_id, evidence)
+        yield _signal(shown, direction, bar, stop, instrument, config)
 
 
 def _crossing(before: float, now: float, threshold: float) -> int:
@@ -161,32 +173,28 @@ def _crossing(before: float, now: float, threshold: float) -> int:
 
 
 def _signal(
-    source: str,
-    direction: int,
-    bar: _Bar,
-    known_at: Any,
-    stop_ticks: int,
-    score: float,
-    model_id: str | None,
-    evidence: dict[str, Any],
-    instrument: Instrument,
-    config: Config,
+    shown: _Evidence, direction: int, bar: _Bar, stop_ticks: int, instrument: Instrument, config: Config
 ) -> dict[str, Any]:
-    identity = {"instrument": instrument.id, "source": source, "dir": direction, "evidence": evidence}
+    identity = {
+        "instrument": instrument.id,
+        "source": shown.source,
+        "dir": direction,
+        "evidence": shown.facts,
+    }
     return {
         "event_ts": bar.event_ts,
-        "known_at": known_at,
+        "known_at": shown.known_at,
         "signal_id": stable_hash(identity),
         "instrument": instrument.id,
-        "source": source,
+        "source": shown.source,
         "dir": direction,
         "entry_ticks": bar.close_ticks,
         "entry": bar.close_ticks * instrument.tick_size,
         "stop_distance_ticks": stop_ticks,
         "target_distance_ticks": math.ceil(stop_ticks * config.signals.reward_to_risk),
-        "score": float(score),
-        "model_id": model_id,
-        "evidence": json.dumps(evidence, sort_keys=True),
+        "score": float(shown.score),
+        "model_id": shown.model_id,
+        "evidence": json.dumps(shown.facts, sort_keys=True),
         "simulated": instrument.simulated,
     }
 

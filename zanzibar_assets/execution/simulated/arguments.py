@@ -79,7 +79,7 @@ def build_request(fields: Mapping[str, Any]) -> TradeRequest:
         value = fields.get(name, absent)
         if not fits(value):
             raise ArgumentFault(f'Invalid "{name}" argument')
-        values.append(value)
+        values.append(float(value) if isinstance(value, float) else value)  # a numpy.float64 is a float
     return TradeRequest(values)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 from zanzibar_assets.execution import constants as mt5
@@ -34,6 +35,8 @@ def request_code(book: Book, request: TradeRequest, *, sending: bool) -> int:
 
     A closed market is seen only when ``sending``.
     """
+    if not all(math.isfinite(value) for value in request if isinstance(value, float)):
+        return mt5.TRADE_RETCODE_INVALID
     code = _ACTIONS.get(request.action, _unknown_action)(book, request)
     if code or not sending:
         return code
