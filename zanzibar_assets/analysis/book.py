@@ -23,7 +23,7 @@ BOOK_STALE_SECONDS = 300
 
 @dataclass(frozen=True, slots=True)
 class Book:
-    """Top levels after each update: arrays of shape (updates, levels), NaN where there is no level.
+    """Top levels after each update: arrays of shape (levels, updates), NaN where there is no level.
 
     ``sound``: two-sided, not crossed and not within a break.
     """
@@ -44,7 +44,7 @@ def load_book(clean_dom: pl.DataFrame) -> Book:
 
     def levels(name: str) -> Floats:
         columns = [floats(clean_dom, f"{name}_{level}") for level in range(1, DOM_LEVELS + 1)]
-        return np.column_stack(columns)
+        return np.stack(columns)
 
     state = pl.col("book_state").is_in([BookState.NORMAL.value, BookState.LOCKED.value])
     trading = pl.col("session_state") != SessionState.BREAK.value
@@ -56,12 +56,12 @@ def load_book(clean_dom: pl.DataFrame) -> Book:
         bid_size=levels("bid_size"),
         ask_ticks=ask,
         ask_size=levels("ask_size"),
-        sound=sound & np.isfinite(bid[:, 0]) & np.isfinite(ask[:, 0]),
+        sound=sound & np.isfinite(bid[0]) & np.isfinite(ask[0]),
     )
 
 
 def order_flow(book: Book) -> Floats:
-    """Order flow ``e`` per update and level, shape (updates, levels), in lots.
+    """Order flow ``e`` per level and update, shape (levels, updates), in lots.
 
     0 on the first update and wherever the difference to the update before says nothing: after a gap,
     and when either book is crossed, one-sided or within a break. A level missing in either book
@@ -70,10 +70,12 @@ def order_flow(book: Book) -> Floats:
     flow = np.zeros_like(book.bid_ticks)
     if len(book) < 2:
         return flow
-    flow[1:] = _side_flow(book.bid_ticks, book.bid_size) - _side_flow(-book.ask_ticks, book.ask_size)
     joined = book.sound[1:] & book.sound[:-1]
     joined &= np.diff(book.known_us) <= BOOK_GAP_SECONDS * US_PER_SECOND
-    flow[1:][~joined] = 0.0
+    for level in range(len(flow)):
+        bid = _side_flow(book.bid_ticks[level], book.bid_size[level])
+        ask = _side_flow(-book.ask_ticks[level], book.ask_size[level])
+        flow[level, 1:] = np.where(joined, bid - ask, 0.0)
     return flow
 
 

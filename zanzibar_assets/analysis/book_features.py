@@ -23,9 +23,9 @@ def flow_features(book: Book, opens_us: Ints, closes_us: Ints) -> dict[str, Floa
     index, inside = bar_of_update(book.known_us, opens_us, closes_us)
     at = index[inside]
     live = last_known(book.known_us, closes_us)[1]
-    best = segment_sums(flow[inside, 0], at, count)
-    every_level = segment_sums(flow[inside].sum(axis=1), at, count)
-    depth = np.where(book.sound, (book.bid_size[:, 0] + book.ask_size[:, 0]) / 2.0, 0.0)[inside]
+    best = segment_sums(flow[0, inside], at, count)
+    every_level = segment_sums(flow.sum(axis=0)[inside], at, count)
+    depth = np.where(book.sound, (book.bid_size[0] + book.ask_size[0]) / 2.0, 0.0)[inside]
     depths = rolling_sum(segment_sums(depth, at, count), DEPTH_BARS)
     updates = rolling_sum(segment_sums(book.sound[inside].astype(np.float64), at, count), DEPTH_BARS)
     past_depth = shifted(divide(depths, updates))
@@ -47,14 +47,14 @@ def state_features(book: Book, closes_us: Ints, tick_size: float) -> dict[str, F
     if not usable.any():
         names = ("queue_imbalance", "weighted_mid", "spread_ticks", "bid_depth", "ask_depth")
         return {name: np.full(len(closes_us), np.nan) for name in names}
-    bid, ask = book.bid_ticks[row, 0], book.ask_ticks[row, 0]
-    bid_size, ask_size = book.bid_size[row, 0], book.ask_size[row, 0]
+    bid, ask = book.bid_ticks[0, row], book.ask_ticks[0, row]
+    bid_size, ask_size = book.bid_size[0, row], book.ask_size[0, row]
     imbalance = divide(bid_size, bid_size + ask_size)
     found = {
         "queue_imbalance": imbalance,
         "weighted_mid": (imbalance * ask + (1.0 - imbalance) * bid) * tick_size,
         "spread_ticks": ask - bid,
-        "bid_depth": np.nansum(book.bid_size[row], axis=1),
-        "ask_depth": np.nansum(book.ask_size[row], axis=1),
+        "bid_depth": np.nansum(book.bid_size[:, row], axis=0),
+        "ask_depth": np.nansum(book.ask_size[:, row], axis=0),
     }
     return {name: np.where(usable, values, np.nan) for name, values in found.items()}

@@ -119,5 +119,5 @@ def _mid_before(records: Records, book: Book) -> Floats:
         return mid
     row = np.searchsorted(book.known_us, records.ts_us, side="left") - 1
     usable = (row >= 0) & book.sound[row]
-    middle = (book.bid_ticks[row, 0] + book.ask_ticks[row, 0]) / 2.0
+    middle = (book.bid_ticks[0, row] + book.ask_ticks[0, row]) / 2.0
     return np.where(~recorded & usable, middle, mid)

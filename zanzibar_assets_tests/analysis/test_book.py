@@ -24,14 +24,14 @@ def book_of(quotes, step_us=SECOND, state=None):
 def test_each_kind_of_event():
     quotes, expected = OFI_EACH_EVENT
     flow = order_flow(book_of(quotes))
-    assert flow[:, 0].tolist() == [0.0, *expected]
-    assert flow[:, 1:].any() == np.False_
+    assert flow[0].tolist() == [0.0, *expected]
+    assert flow[1:].any() == np.False_
 
 
 def test_mirrored_book_negates_the_flow():
     quotes, expected = OFI_EACH_EVENT
     mirrored = [(-ask, ask_size, -bid, bid_size) for bid, bid_size, ask, ask_size in quotes]
-    assert order_flow(book_of(mirrored))[1:, 0].tolist() == [-e for e in expected]
+    assert order_flow(book_of(mirrored))[0, 1:].tolist() == [-e for e in expected]
 
 
 @settings(deadline=None, max_examples=60, derandomize=True)
@@ -41,7 +41,7 @@ def test_mirrored_book_negates_the_flow():
     )
 )
 def test_equals_the_slow_reference(quotes):
-    assert order_flow(book_of(quotes))[1:, 0].tolist() == slow.order_flow(quotes)
+    assert order_flow(book_of(quotes))[0, 1:].tolist() == slow.order_flow(quotes)
 
 
 @settings(deadline=None, max_examples=60, derandomize=True)
@@ -59,7 +59,7 @@ def test_flow_is_the_sum_of_what_was_added_and_taken(events):
             change = max(change, 1 - ask)
             ask, total = ask + change, total - change
         quotes.append((100, bid, 101, ask))
-    assert order_flow(book_of(quotes))[:, 0].sum() == total
+    assert order_flow(book_of(quotes))[0].sum() == total
 
 
 @pytest.mark.parametrize("state", ["crossed", "one_sided", "empty"])
@@ -68,13 +68,13 @@ def test_an_unsound_book_is_not_compared(state):
     if state != "crossed":
         quotes[1] = (103, 7, None, None)
     flow = order_flow(book_of(quotes, state=["normal", state, "normal", "normal"]))
-    assert flow[:, 0].tolist() == [0, 0, 0, 1]
+    assert flow[0].tolist() == [0, 0, 0, 1]
 
 
 def test_nothing_is_read_off_a_gap():
     quotes = [(100, 5, 101, 5), (100, 9, 101, 5)]
-    assert order_flow(book_of(quotes, step_us=60 * SECOND))[1, 0] == 4
-    assert order_flow(book_of(quotes, step_us=60 * SECOND + 1))[1, 0] == 0
+    assert order_flow(book_of(quotes, step_us=60 * SECOND))[0, 1] == 4
+    assert order_flow(book_of(quotes, step_us=60 * SECOND + 1))[0, 1] == 0
 
 
 def test_a_level_that_comes_or_goes_adds_nothing_on_its_side():
@@ -85,7 +85,7 @@ def test_a_level_that_comes_or_goes_adds_nothing_on_its_side():
         [[101, 102], [101, 102]],
         [[5, 4], [5, 6]],
     )
-    assert order_flow(load_book(frame))[1].tolist() == [0, -2, 0, 0, 0]
+    assert order_flow(load_book(frame))[:, 1].tolist() == [0, -2, 0, 0, 0]
 
 
 def test_an_update_belongs_to_the_bar_that_closes_at_or_after_it():
