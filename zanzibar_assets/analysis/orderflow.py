@@ -59,7 +59,7 @@ def _edges(volume: Floats, bucket_records: int) -> tuple[Floats, Ints]:
         edges.append(edge)
         filled.append(row)
         edge += bucket_records * float(volume[row]) / (row + 1)
-        row = int(np.searchsorted(volume, edge, side="left"))
+        row = int(volume.searchsorted(edge))
         if row >= len(volume):
             return np.array(edges), np.array(filled, dtype=np.int64)
 
