@@ -1,0 +1,189 @@
+"""From stored partitions back to source bytes: the walk over the manifest's input records.
+
+Breadth first: each partition once, at its least number of steps from the start. A link's ``state``
+says whether what stands in the store now is what was read then.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+from zanzibar_assets.contracts.registry import TABLES
+from zanzibar_assets.store.inputs import SOURCE_PREFIX
+from zanzibar_assets.store.keys import PartitionKey
+from zanzibar_assets.store.manifest import ABSENT, KNOWN_LATER, UP_TO, InputRecord, Manifest, PartitionRecord
+from zanzibar_assets.vocabulary import Grain, Stage
+
+CURRENT = "as it was read"
+REBUILT = "rebuilt since: this is not what was read"
+NOT_USED = "not used"
+SAME_BYTES = "the same bytes now"
+OTHER_BYTES = "CHANGED: the file does not hold these bytes any more"
+ROOT = "start"
+_BYTE_RANGE = re.compile(r"^(?P<path>.+) bytes (?P<first>\d+)-(?P<end>\d+)$")
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """One link of the chain.
+
+    ``kind``: deal, order, signal, raw_signal, evidence, bar, prediction, features (rows), table (a
+    partition) or source (bytes). ``fingerprint`` is the content hash of the partition that holds it,
+    or of the bytes; ``source`` where it stands; ``steps`` how many reads away from the start.
+    """
+
+    kind: str
+    id: str
+    fingerprint: str | None
+    source: str
+    state: str = CURRENT
+    steps: int = 0
+    detail: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """The link as a JSON object."""
+        return asdict(self)
+
+
+class Records(Protocol):
+    """What the walk needs of the manifest."""
+
+    def get(self, table: str, key: PartitionKey) -> PartitionRecord | None:
+        """Record of a partition."""
+        ...
+
+    def of_table(
+        self, table: str, instrument: str | None = None, through: str | None = None
+    ) -> list[PartitionRecord]:
+        """Records of a table, of an instrument, up to a session."""
+        ...
+
+
+PathOf = Callable[[str], str]
+"""Where a source file or the inbox stands, by the name that the manifest keeps."""
+
+
+def walk(
+    starts: Iterable[PartitionRecord], records: Records, *, instrument: str | None, path_of: PathOf
+) -> list[Link]:
+    """Every partition and source that the starting partitions were made from, nearest first.
+
+    Tables of the trading stages hold rows of all instruments: with ``instrument`` only its inputs
+    and those of no instrument are followed from there.
+    """
+    links: list[Link] = []
+    seen: set[tuple[str, str]] = set()
+    queue: deque[tuple[PartitionRecord, str, int]] = deque((record, ROOT, 0) for record in starts)
+    seen.update((record.table, str(record.key)) for record, _, _ in queue)
+    while queue:
+        record, state, steps = queue.popleft()
+        links.append(_table_link(record, state, steps))
+        for read in record.inputs:
+            if _concerns_another(record, read, instrument):
+                continue
+            if read.table.startswith(SOURCE_PREFIX):
+                _add_once(links, seen, _source_link(read, steps + 1, path_of))
+                continue
+            for found, found_state in _resolve(read, record, records):
+                if found is None:
+                    _add_once(links, seen, _absent_link(read, steps + 1))
+                elif (found.table, str(found.key)) not in seen:
+                    seen.add((found.table, str(found.key)))
+                    queue.append((found, found_state, steps + 1))
+    return links
+
+
+def _add_once(links: list[Link], seen: set[tuple[str, str]], link: Link) -> None:
+    name = (link.kind, f"{link.id} {link.source}")
+    if name not in seen:
+        seen.add(name)
+        links.append(link)
+
+
+def _concerns_another(record: PartitionRecord, read: InputRecord, instrument: str | None) -> bool:
+    trading = TABLES[record.table].stage in (Stage.SIGNALS, Stage.EXECUTION, Stage.REPORTING)
+    if instrument is None or not trading or read.table.startswith(SOURCE_PREFIX):
+        return False
+    if TABLES[read.table].grain is Grain.SESSION:
+        return False
+    return read.key.split("|", 1)[0] != instrument
+
+
+def _resolve(
+    read: InputRecord, reader: PartitionRecord, records: Records
+) -> Iterator[tuple[PartitionRecord | None, str]]:
+    """The partitions that an input record names, and whether they are what was read."""
+    if read.fingerprint in (ABSENT, KNOWN_LATER):
+        yield None, NOT_USED
+        return
+    if UP_TO in read.key:
+        instrument, through = read.key.split("|" + UP_TO, 1)
+        found = records.of_table(read.table, instrument, through)
+        state = CURRENT if Manifest.query_fingerprint(found) == read.fingerprint else REBUILT
+        yield from ((record, state) for record in found if record.fingerprint == record.state)
+        return
+    record = records.get(read.table, PartitionKey.parse(read.key))
+    if record is None:
+        yield None, REBUILT
+        return
+    yield record, CURRENT if record.state == read.fingerprint else REBUILT
+
+
+def _table_link(record: PartitionRecord, state: str, steps: int) -> Link:
+    key = record.key
+    folder = [record.table, f"v{record.schema_version}"]
+    folder += [f"instrument={key.instrument}"] if key.instrument else []
+    folder += [f"session={key.session}"] if key.session else []
+    rows = "" if record.rows is None else f"{record.rows} rows"
+    return Link(
+        kind="table",
+        id=f"{record.table} {key}",
+        fingerprint=record.fingerprint,
+        source="/".join(["lake", *folder, "part.parquet"]),
+        state=CURRENT if state == ROOT else state,
+        steps=steps,
+        detail=", ".join(text for text in (rows, "SIMULATED" if record.simulated else "") if text),
+    )
+
+
+def _source_link(read: InputRecord, steps: int, path_of: PathOf) -> Link:
+    name = read.table.removeprefix(SOURCE_PREFIX)
+    return Link("source", name, read.fingerprint, f"{path_of(name)} {read.key}", steps=steps)
+
+
+def _absent_link(read: InputRecord, steps: int) -> Link:
+    return Link(
+        kind="table",
+        id=f"{read.table} {read.key}",
+        fingerprint=None,
+        source="",
+        state=NOT_USED,
+        steps=steps,
+        detail=f"was {read.fingerprint.replace('_', ' ')} when it was looked for",
+    )
+
+
+def verify(links: Iterable[Link]) -> list[Link]:
+    """The same links; byte ranges of files are read and hashed again and their state says the outcome."""
+    return [replace(link, state=_state_of_bytes(link)) for link in links]
+
+
+def _state_of_bytes(link: Link) -> str:
+    found = _BYTE_RANGE.match(link.source)
+    if link.kind != "source" or link.fingerprint is None or found is None:
+        return link.state
+    first, end = int(found["first"]), int(found["end"])
+    try:
+        with Path(found["path"]).open("rb") as file:
+            file.seek(first)
+            content = file.read(end - first)
+    except OSError:
+        return OTHER_BYTES
+    same = hashlib.blake2b(content, digest_size=16).hexdigest() == link.fingerprint
+    return SAME_BYTES if same else OTHER_BYTES

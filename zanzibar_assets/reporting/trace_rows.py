@@ -1,0 +1,275 @@
+"""From a deal, an order, an intent or a signal, row by row, to the bar and the ticks it stood on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from zanzibar_assets.errors import StoreError
+from zanzibar_assets.ingestion.formats import SCID_HEADER_BYTES, SCID_RECORD_BYTES
+from zanzibar_assets.reporting.trace import Link, PathOf, Records, walk
+from zanzibar_assets.store.inputs import SOURCE_PREFIX
+from zanzibar_assets.store.keys import PartitionKey
+from zanzibar_assets.vocabulary import Verdict
+
+if TYPE_CHECKING:
+    from zanzibar_assets.store.manifest import PartitionRecord
+
+Load = Callable[["PartitionRecord"], pl.DataFrame]
+SEARCHED = (
+    ("deal", "fills", "deal_ticket"),
+    ("order", "orders", "order_ticket"),
+    ("order", "fills", "order_ticket"),
+    ("intent", "orders", "intent_id"),
+    ("signal", "signals", "signal_id"),
+    ("signal", "raw_signals", "signal_id"),
+)
+"""What an identifier may be, and where it is looked for, in this order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A row, the partition that holds it, and what kind of thing it is."""
+
+    kind: str
+    record: PartitionRecord
+    row: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """The chain, and in plain words what else the identifier could have meant."""
+
+    chain: tuple[Link, ...]
+    notes: tuple[str, ...] = ()
+
+
+def trace(identifier: str, records: Records, load: Load, path_of: PathOf) -> Trace:
+    """Chain from an identifier to source bytes.
+
+    ``identifier`` is a deal or order ticket, an intent id or a signal id, or one of them with its
+    kind in front (``order:506``). Raises StoreError when nothing carries it.
+    """
+    reader = _Reader(records, load)
+    matches = list(reader.search(identifier))
+    if not matches:
+        raise StoreError(
+            f"nothing carries the identifier {identifier!r}",
+            expected="a deal or order ticket, an intent id or a signal id (`order:506` to say which)",
+            action="take one from the final screen, the session's page or `zanzibar run --json`",
+        )
+    first, *others = matches
+    notes = [f"{m.kind} {identifier} also stands in {m.record.table} {m.record.key}" for m in others]
+    rows = list(reader.rows(first))
+    instrument = next((r.row["instrument"] for r in rows if r.row.get("instrument")), None)
+    links = [_row_link(found, number) for number, found in enumerate(rows)]
+    links += reader.market_links(rows, path_of)
+    starts = {(r.record.table, str(r.record.key)): r.record for r in rows}
+    deepest = max(link.steps for link in links) + 1
+    for link in walk(starts.values(), records, instrument=instrument, path_of=path_of):
+        links.append(replace(link, steps=link.steps + deepest))
+    return Trace(tuple(links), tuple(notes))
+
+
+class _Reader:
+    """Looks rows up in stored partitions; each partition is loaded once."""
+
+    def __init__(self, records: Records, load: Load) -> None:
+        self._records = records
+        self._load = load
+        self._frames: dict[tuple[str, str], pl.DataFrame] = {}
+
+    def frame(self, record: PartitionRecord) -> pl.DataFrame:
+        """Frame of a partition."""
+        key = (record.table, str(record.key))
+        if key not in self._frames:
+            self._frames[key] = self._load(record)
+        return self._frames[key]
+
+    def search(self, identifier: str) -> Iterator[Found]:
+        """Rows that carry the identifier: the first kind that has any, newest session first."""
+        kind_wanted, _, name = identifier.rpartition(":")
+        for kind, table, column in SEARCHED:
+            if kind_wanted not in ("", kind):
+                continue
+            found = list(self._matching(kind, table, column, name))
+            if found:
+                yield from found
+                return
+
+    def rows(self, start: Found) -> Iterator[Found]:
+        """The start and the rows it came from: deal, order, signal, raw signal."""
+        if start.kind == "signal":
+            yield from self._signal(start.row["signal_id"], start.record.key)
+            return
+        yield start
+        entry = start
+        if start.record.table == "fills":
+            entry = self._entry_deal(start)
+            if entry is not start:
+                yield entry
+            order = self._one("order", "orders", start.record, "intent_id", entry.row["intent_id"])
+            if order is not None:
+                yield order
+        if entry.row["signal_id"] is not None:
+            yield from self._signal(entry.row["signal_id"], entry.record.key)
+
+    def market_links(self, rows: list[Found], path_of: PathOf) -> list[Link]:
+        """Evidence, prediction, features, bar and the bar's ticks behind the raw signal."""
+        raw = next((r for r in rows if r.record.table == "raw_signals"), None)
+        if raw is None:
+            return []
+        key, known_at, steps = raw.record.key, raw.row["known_at"], len(rows)
+        links = [
+            Link(
+                kind="evidence",
+                id=_evidence_id(raw.row),
+                fingerprint=raw.record.fingerprint,
+                source=f"{raw.record.table} {key}",
+                steps=steps,
+                detail=raw.row["evidence"],
+            )
+        ]
+        wanted = [("bar", "bars")]
+        if raw.row["source"] == "model":
+            wanted = [("prediction", "predictions"), ("features", "feature_matrix"), *wanted]
+        for kind, table in wanted:
+            found = self._at(kind, table, key, known_at)
+            if found is not None:
+                links.append(_row_link(found, steps))
+                if kind == "bar":
+                    links += self._tick_links(found, key, steps + 1, path_of)
+        return links
+
+    def _tick_links(self, bar: Found, key: PartitionKey, steps: int, path_of: PathOf) -> list[Link]:
+        """The byte ranges of the records that the bar was built from, one a file."""
+        record = self._records.get("clean_ticks", key)
+        raw = self._records.get("raw_ticks", key)
+        if record is None or record.verdict is not Verdict.OK or raw is None:
+            return []
+        inside = pl.col("event_ts").is_between(bar.row["event_ts"], bar.row["known_at"], closed="left")
+        ticks = self.frame(record).filter(inside)
+        if ticks.is_empty():
+            return []
+        first, last = int(ticks["seq"].min()), int(ticks["seq"].max())  # type: ignore[arg-type]
+        begin = SCID_HEADER_BYTES + first * SCID_RECORD_BYTES
+        end = SCID_HEADER_BYTES + (last + 1) * SCID_RECORD_BYTES
+        names = sorted({i.table.removeprefix(SOURCE_PREFIX) for i in raw.inputs})
+        return [
+            Link(
+                kind="source",
+                id=name,
+                fingerprint=None,
+                source=f"{path_of(name)} bytes {begin}-{end}",
+                steps=steps,
+                detail=f"records {first} to {last}: {ticks.height} ticks of the bar",
+            )
+            for name in names
+            if len(names) == 1
+        ]
+
+    def _matching(self, kind: str, table: str, column: str, name: str) -> Iterator[Found]:
+        numeric = column.endswith("_ticket")
+        if numeric and not (name.isascii() and name.isdigit()):
+            return
+        value: int | str = int(name) if numeric else name
+        for record in sorted(self._usable(table), key=lambda r: str(r.key.session), reverse=True):
+            hits = self.frame(record).filter(pl.col(column) == value)
+            if hits.height:
+                yield Found(kind, record, hits.row(0, named=True))
+
+    def _usable(self, table: str) -> list[PartitionRecord]:
+        return [r for r in self._records.of_table(table) if r.verdict is Verdict.OK]
+
+    def _one(
+        self, kind: str, table: str, beside: PartitionRecord, column: str, value: object
+    ) -> Found | None:
+        """Row of another table in the same partition."""
+        return self._in(kind, table, beside.key, column, value)
+
+    def _in(self, kind: str, table: str, key: PartitionKey, column: str, value: object) -> Found | None:
+        record = self._records.get(table, key)
+        if record is None or record.verdict is not Verdict.OK or value is None:
+            return None
+        hits = self.frame(record).filter(pl.col(column) == value)
+        return Found(kind, record, hits.row(0, named=True)) if hits.height else None
+
+    def _entry_deal(self, deal: Found) -> Found:
+        """The deal that opened the position of a deal that carries no intent of its own."""
+        if deal.row["intent_id"] is not None:
+            return deal
+        for record in reversed(self._usable("fills")):
+            same = (pl.col("position_id") == deal.row["position_id"]) & (
+                pl.col("account") == deal.row["account"]
+            )
+            hits = self.frame(record).filter(same & pl.col("intent_id").is_not_null())
+            if hits.height:
+                return Found("deal", record, hits.row(0, named=True))
+        return deal
+
+    def _signal(self, signal_id: str, key: PartitionKey) -> Iterator[Found]:
+        session = PartitionKey(session=key.session)
+        kept = self._in("signal", "signals", session, "signal_id", signal_id)
+        if kept is not None:
+            yield kept
+            key = PartitionKey(kept.row["instrument"], key.session)
+        if key.instrument is not None:
+            raw = self._in("raw_signal", "raw_signals", key, "signal_id", signal_id)
+            if raw is not None:
+                yield raw
+
+    def _at(self, kind: str, table: str, key: PartitionKey, known_at: object) -> Found | None:
+        return self._in(kind, table, key, "known_at", known_at)
+
+
+def _row_link(found: Found, steps: int) -> Link:
+    row, record = found.row, found.record
+    names = {
+        "deal": "deal_ticket", "order": "intent_id", "intent": "intent_id", "signal": "signal_id",
+        "raw_signal": "signal_id",
+    }  # fmt: skip
+    kind = "order" if found.kind == "intent" else found.kind
+    if record.table == "fills":
+        kind = "deal"
+    value = row[names[kind]] if kind in names else row["known_at"].isoformat()
+    return Link(
+        kind=kind,
+        id=str(value),
+        fingerprint=record.fingerprint,
+        source=f"{record.table} {record.key}",
+        steps=steps,
+        detail=_describe(kind, row),
+    )
+
+
+def _describe(kind: str, row: dict[str, Any]) -> str:
+    marks = [word for word, on in (("SIMULATED", row.get("simulated")),) if on]
+    marks += ["UNAPPROVED"] if row.get("approved") is False else []
+    side = {1: "buy", -1: "sell"}.get(row.get("dir", 0), "")
+    match kind:
+        case "deal":
+            text = (
+                f"{row['entry']} {row['side']} {row['volume_lots']:g} {row['mt5_symbol']} at {row['price']:g}"
+            )
+        case "order":
+            text = f"{side} {row['volume_lots']:g} {row['mt5_symbol']}, {row['state']}: {row['reason']}"
+        case "signal":
+            text = f"{side} {row['instrument']}, {row['status']}: {row['reason']}"
+        case "raw_signal":
+            text = f"{side} {row['instrument']} at {row['entry']:g} from {row['source']}"
+        case "bar":
+            text = f"close {row['close']:g}, {row['trades']} trades"
+        case "prediction":
+            text = f"P(up) {row['prediction']:.4f} by model {row['model_id']}"
+        case _:
+            text = f"{sum(v is not None for k, v in row.items()) - 2} features with a value"
+    return " ".join([text, *marks])
+
+
+def _evidence_id(row: dict[str, Any]) -> str:
+    facts = json.loads(row["evidence"])
+    return str(facts.get("poi_id") or facts.get("model_id") or row["signal_id"])
