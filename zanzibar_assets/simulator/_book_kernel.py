@@ -30,6 +30,8 @@ SNAPSHOT_US = 600_000_000
 SWEPT_SHARE = 0.5  # of repricings that take the stale quotes; in the others makers pull them
 INSIDE_SHARE = 0.01  # of market orders that trade inside a wide spread, without a side
 CONTINUE_SHARE = 0.5  # of market orders that go on to the next level when one is used up
+ONE_SWEEP_SHARE = 0.3  # of those that take quotes: in one order; else in several, level by level
+SPLIT_SHARE = 0.2  # of fills at one level that meet two orders, so are written as two sub-trades
 BLOCK_SHARE, BLOCK_FACTOR = 0.03, 8  # of market orders that are large, and how large
 LEVEL_SCALE = 2.2  # mean distance from the touch of a passive order, in levels
 
@@ -74,6 +76,23 @@ def follow(book: Book, log: Log, state: State, stamp: int, side: int, touch: int
 
 
 @njit(cache=True)
+def hit_stale(book: Book, log: Log, state: State, stamp: int, taken: int, stale: int, fills: Ints) -> None:
+    """Informed orders take the stale levels: one sweep, or one order a level with the quote moving."""
+    away = 2 * taken - 1
+    quote = np.array([book.price[0, 0], book.price[1, 0]])
+    filled = min(stale, MAX_SWEEP)
+    whole = uniform(state) < ONE_SWEEP_SHARE
+    for k in range(filled):
+        at = k if whole else 0
+        fills[at, 0], fills[at, 1] = book.price[taken, k], book.size[taken, k]
+        if not whole:
+            quote[taken] = book.price[taken, k]
+            report(log, stamp, fills, 1, quote[0], quote[1], away)
+    if whole:
+        report(log, stamp, fills, filled, quote[0], quote[1], away)
+
+
+@njit(cache=True)
 def reprice(book: Book, log: Log, state: State, stamp: int, fair: float, flow: Flow, fills: Ints) -> None:
     """Move the book to the latent price: stale quotes are swept or pulled, new ones follow behind."""
     bid, ask = book.price[0, 0], book.price[1, 0]
@@ -86,10 +105,7 @@ def reprice(book: Book, log: Log, state: State, stamp: int, fair: float, flow: F
     while stale < book.levels[taken] and (book.price[taken, stale] - target[taken]) * away < 0:
         stale += 1
     if stale > 0 and uniform(state) < SWEPT_SHARE:
-        filled = min(stale, MAX_SWEEP)
-        for k in range(filled):
-            fills[k, 0], fills[k, 1] = book.price[taken, k], book.size[taken, k]
-        report(log, stamp, fills, filled, bid, ask, away)
+        hit_stale(book, log, state, stamp, taken, stale, fills)
     for _ in range(stale):
         remove(book, log, stamp, taken, 0)
     if book.levels[taken] == 0 or (book.price[taken, 0] - target[taken]) * away > flow.gap:
@@ -126,7 +142,13 @@ def market_order(book: Book, log: Log, state: State, stamp: int, buys: bool, flo
         report(log, stamp, fills, 1, bid, ask, 0)
         return
     side = 1 if buys else 0
-    report(log, stamp, fills, take(book, log, state, stamp, side, size, fills), bid, ask, 2 * side - 1)
+    filled = take(book, log, state, stamp, side, size, fills)
+    if filled == 1 and fills[0, 1] >= 2 and uniform(state) < SPLIT_SHARE:
+        part = fills[0, 1] // 2
+        fills[1, 0], fills[1, 1] = fills[0, 0], fills[0, 1] - part
+        fills[0, 1] = part
+        filled = 2
+    report(log, stamp, fills, filled, bid, ask, 2 * side - 1)
 
 
 @njit(cache=True)

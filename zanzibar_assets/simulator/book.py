@@ -19,7 +19,7 @@ Ints = NDArray[np.int64]
 REPRICINGS_PER_TRADE: Final = 0.30
 RECORDS_PER_REPRICING: Final = 9.0
 TRADES_PER_REPRICING: Final = 1.4
-TRADES_PER_MARKET_ORDER: Final = 1.06
+TRADES_PER_MARKET_ORDER: Final = 1.15
 SNAPSHOT_RECORDS: Final = 144 * 19
 GAP_SHARE: Final = 0.35
 """Mean distance of neighbouring levels, in repricing thresholds."""

@@ -182,8 +182,9 @@ def _news(path: FairPath, rng: np.random.Generator) -> str:
 
 
 def _values(instrument: Instrument, bias: str, market: MarketSoFar) -> dict[str, tuple[float, float]]:
-    """Price of each slot, on the grid in which people speak of that market; extremes as traded."""
-    step = shape_of(instrument.id, instrument.simulated).round_number / 5.0
+    """Price of each slot, on the grid in which people speak of that market; extremes finer."""
+    spoken = shape_of(instrument.id, instrument.simulated).round_number
+    step, fine = spoken / 5.0, max(instrument.tick_size, spoken / 100.0)
     move, price = market.day_move, market.price
     way = -1.0 if bias == "short" else 1.0
     if bias == "neutral":
@@ -199,8 +200,8 @@ def _values(instrument: Instrument, bias: str, market: MarketSoFar) -> dict[str,
         "t1": _rounded(price + way * 0.5 * move, step),
         "t2": _rounded(price + way * 0.9 * move, step),
         "inv": _rounded(price - way * 0.55 * move, step),
-        "high": market.high,
-        "low": market.low,
+        "high": _rounded(market.high, fine),
+        "low": _rounded(market.low, fine),
     }
     zone = {"poi": (min(near, far), max(near, far))}
     return {name: (value, value) for name, value in points.items()} | zone

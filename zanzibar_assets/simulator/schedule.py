@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from zanzibar_assets.calendars import SessionWindow
 from zanzibar_assets.simulator.options import MarketShape
 from zanzibar_assets.simulator.streams import stream
-from zanzibar_assets.vocabulary import US_PER_SECOND, to_us
+from zanzibar_assets.vocabulary import US_PER_SECOND, SessionState, to_us
 
 Floats = NDArray[np.float64]
 
@@ -82,7 +82,10 @@ def news_of(seed: int, session: str, probability: float) -> News | None:
 
 
 def build_clock(window: SessionWindow, shape: MarketShape, news: News | None) -> Clock:
-    """Grid of a session with its two profiles: U-shaped main hours over a quieter rest."""
+    """Grid of a session with its two profiles: U-shaped main hours over a quieter rest.
+
+    A release outside trading is none of the session's: its clock then has no news.
+    """
     count = (window.close_us - window.open_us) // US_PER_SECOND
     at_us = window.open_us + np.arange(count, dtype=np.int64) * US_PER_SECOND
     main = main_hours(window.session)
@@ -94,12 +97,20 @@ def build_clock(window: SessionWindow, shape: MarketShape, news: News | None) ->
     variance = _u_shape(at_us, main, quiet[1]) * trading
     # A quiet day's variance sums to one; a release comes on top of it.
     day_sum = variance.sum()
+    if news is not None and not _trades_at(news, window):
+        news = None
     if news is not None:
         since_s = (at_us - news.at_us) / US_PER_SECOND
         burst = np.where(since_s >= 0, np.exp(-np.maximum(since_s, 0.0) / NEWS_DECAY_S), 0.0) * trading
         activity += NEWS_ACTIVITY * activity.mean() * burst
         variance += NEWS_VARIANCE * variance.mean() * burst
     return Clock(window, main, news, activity / activity.sum(), variance / day_sum)
+
+
+def _trades_at(news: News, window: SessionWindow) -> bool:
+    """Is the session open at the release? On short days a late one finds the market closed."""
+    inside = window.open_us <= news.at_us < window.close_us
+    return inside and window.state_at(news.at_us) is SessionState.OPEN
 
 
 def _u_shape(at_us: NDArray[np.int64], main: tuple[int, int], quiet: float) -> Floats:
