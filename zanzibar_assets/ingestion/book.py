@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from zanzibar_assets.errors import FormatError, UsageError
 from zanzibar_assets.ingestion import formats
 from zanzibar_assets.ingestion.depth import record_defects
-from zanzibar_assets.ingestion.grid import float32_noise, nearest_ticks, ticks_to_prices
+from zanzibar_assets.ingestion.grid import float32_noise, nearest_ticks, ticks_to_prices, to_lots
 from zanzibar_assets.ingestion.scid import Scale
 
 CHUNK_RECORDS = 250_000
@@ -125,7 +125,7 @@ def depth_arrays(records: NDArray[np.void], scale: Scale) -> tuple[DepthArrays, 
         keys, on_grid = nearest_ticks(prices, scale.tick_size, float32_noise(raw, scale.price_multiplier))
     defect = record_defects(records, raw, stamp_ok, on_grid)
     commands = np.where(defect > 0, np.uint8(0), records["command"])
-    sizes = records["quantity"].astype(np.float64) * scale.volume_multiplier
+    sizes = to_lots(records["quantity"], scale.volume_multiplier)
     return DepthArrays(unix, keys, sizes, commands, records["flags"].copy()), defect
 
 

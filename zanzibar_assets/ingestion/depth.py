@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from zanzibar_assets.ingestion import formats
 from zanzibar_assets.ingestion.formats import DepthCommand
+from zanzibar_assets.ingestion.grid import to_lots
 from zanzibar_assets.ingestion.scid import Scale, scale_of, to_prices
 from zanzibar_assets.instruments import Instrument
 
@@ -83,7 +84,7 @@ def decode_records(records: NDArray[np.void], first_seq: int, source: str, scale
             "flags": records["flags"].copy(),
             "num_orders": records["num_orders"].copy(),
             "price": pl.Series(prices).zip_with(priced, missing),
-            "size": records["quantity"].astype(np.float64) * scale.volume_multiplier,
+            "size": to_lots(records["quantity"], scale.volume_multiplier),
             "defect": words.zip_with(pl.Series(defect > 0), nothing),
         }
     )

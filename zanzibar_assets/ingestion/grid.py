@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 from functools import cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,13 @@ def decimals_of(tick_size: float) -> int:
 def ticks_to_prices(ticks: NDArray[np.int64], tick_size: float) -> NDArray[np.float64]:
     """Float64 prices of integer ticks, rounded to the grid's own decimals (618003 * 0.1 = 61800.3)."""
     return np.asarray(np.round(np.asarray(ticks, dtype=np.float64) * tick_size, decimals_of(tick_size)))
+
+
+def to_lots(counts: NDArray[Any], multiplier: float) -> NDArray[np.float64]:
+    """Sizes in lots of a file's whole counts, rounded to the multiplier's own decimals (2909 -> 2.909)."""
+    if multiplier == 1.0:
+        return counts.astype(np.float64)
+    return ticks_to_prices(counts, multiplier)
 
 
 def float32_noise(values: NDArray[np.float32], multiplier: float) -> NDArray[np.float64]:

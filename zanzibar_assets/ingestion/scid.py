@@ -16,7 +16,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from zanzibar_assets.ingestion import formats
-from zanzibar_assets.ingestion.grid import float32_noise, nearest_ticks, ticks_to_prices
+from zanzibar_assets.ingestion.grid import float32_noise, nearest_ticks, ticks_to_prices, to_lots
 from zanzibar_assets.ingestion.record_kinds import (
     BAR,
     KINDS,
@@ -143,7 +143,7 @@ def decode_records(
     defect = _defects(records, kind, stamp_ok)
     prices, defect = _prices(records, kind, defect, scale)
     sizes = {
-        name: records[source].astype(np.float64) * scale.volume_multiplier
+        name: to_lots(records[source], scale.volume_multiplier)
         for name, source in (("size", "volume"), ("bid_volume", "bid_volume"), ("ask_volume", "ask_volume"))
     }
     stamps = pl.Series("ts_utc", unix).cast(pl.Datetime("us", "UTC"))

@@ -111,7 +111,8 @@ def test_two_trades_in_a_row_are_two_groups(tmp_path):
 @pytest.mark.parametrize("chunk", [1, 2, 3, 5])
 def test_chunks_change_nothing(tmp_path, chunk):
     records = [
-        sub(FIRST_BITS, at(1, 0), 100.0), trade(at(1, 1), 100.0, 100.0, 100.25), sub(LAST_BITS, at(1, 2), 100.0),
+        sub(FIRST_BITS, at(1, 0), 100.0), trade(at(1, 1), 100.0, 100.0, 100.25),
+        sub(LAST_BITS, at(1, 2), 100.0),
         trade(at(2), 100.0, 100.0, 100.25), sub(FIRST_BITS, at(3, 0), 100.0), sub(LAST_BITS, at(3, 1), 100.0),
     ]  # fmt: skip
     assert decode(tmp_path, *records, chunk=chunk).equals(decode(tmp_path, *records))
