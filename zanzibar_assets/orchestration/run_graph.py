@@ -12,8 +12,8 @@ from typing import Any
 import dagster as dg
 
 from zanzibar_assets.calendars import sessions_between, union_sessions
-from zanzibar_assets.definitions import build_defs
 from zanzibar_assets.orchestration import jobs
+from zanzibar_assets.orchestration.graph import build_definitions
 from zanzibar_assets.orchestration.partitions import dagster_key, register
 from zanzibar_assets.orchestration.reaper import PROCESS_TAG, process_mark, reap
 from zanzibar_assets.orchestration.resources import ZanzibarResource
@@ -100,7 +100,7 @@ def run_plan(
     """
     reap(instance, all_untagged=False)
     register(instance, plan.sessions, plan.union)
-    definitions = build_defs(zanzibar=zanzibar)
+    definitions = build_definitions(zanzibar=zanzibar)
     for wave in waves(plan):
         yield _run(wave, definitions, instance)
 
