@@ -6,15 +6,16 @@ import random
 from dataclasses import replace
 from decimal import Decimal
 
+import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from zanzibar_assets.errors import TerminalError
+from zanzibar_assets.errors import ExecutionError, TerminalError
 from zanzibar_assets.execution.simulated import money
 from zanzibar_assets.execution.simulated.market import Market
 from zanzibar_assets.execution.simulated.terminal import SimulatedTerminal
-from zanzibar_assets.execution.tape import QuoteTape
+from zanzibar_assets.execution.tape import QUOTE_SCHEMA, QuoteTape
 from zanzibar_assets_tests.execution.terminals import (
     ACCOUNT,
     BASE,
@@ -28,7 +29,7 @@ from zanzibar_assets_tests.execution.terminals import (
 
 LAWS = settings(deadline=None, max_examples=40, derandomize=True)
 GBPUSD = replace(EURUSD, name="GBPUSD", currency_base="GBP")
-POOR = replace(ACCOUNT, initial_balance=2_000.0)
+POOR = replace(ACCOUNT, initial_balance=250.0, leverage=500)
 
 
 def random_tape(seed, symbol, rows=120):
@@ -194,7 +195,25 @@ def test_a_file_of_another_account_is_refused(tmp_path):
         SimulatedTerminal(replace(ACCOUNT, login=5), [EURUSD], path)
 
 
-def test_a_crossed_symbol_source_is_refused():
-    frame_a, frame_b = tape([(0, 1.1, 1.2)]), tape([(0, 1.1, 1.2)], instrument="OTHER")
-    assert frame_a.of_instrument("EUR") is not None
-    assert frame_b.of_instrument("EUR") is None
+def test_two_quote_sources_for_one_symbol_are_refused():
+    frames = [
+        pl.DataFrame([(1, name, "EURUSD", 1.1, 1.2, 1.1, 1.1, False)], schema=QUOTE_SCHEMA, orient="row")
+        for name in ("EUR", "OTHER")
+    ]
+    with pytest.raises(ExecutionError, match="two quote sources"):
+        QuoteTape.from_frames(frames)
+
+
+def test_quotes_out_of_order_are_refused():
+    with pytest.raises(ExecutionError, match="time order"):
+        tape([(1, 1.1, 1.2), (0, 1.1, 1.2)])
+
+
+def test_random_sessions_reach_every_kind_of_deal():
+    """The laws above are about stops, targets, stop outs and pending orders: they must occur."""
+    reasons = {
+        deal.reason
+        for seed in range(20)
+        for deal in play(seed, "advance", POOR).history_deals_get(1, 2_000_000_000)
+    }
+    assert reasons == {0, 3, 4, 5, 6}
