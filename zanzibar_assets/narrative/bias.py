@@ -8,23 +8,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from zanzibar_assets.narrative.conditions import Scenario
+from zanzibar_assets.narrative.grammar import load_grammar
 from zanzibar_assets.narrative.lexicon import Cue, Lexicon, cues
 from zanzibar_assets.narrative.page import Page, Span
 from zanzibar_assets.narrative.roles import Setting
 
-_NEGATED_BEFORE = re.compile(
-    r"(?<!\w)(?:nie(?! tylko| wyklucz| bez)|bez|brak|ani|zadn\w+|koniec|przeciwko)(?: \w+){0,4}? ?$"
-)
-_NEGATED_AFTER = re.compile(
-    r"^(?: \w+){0,2} nie (?:szuk|gra|wchodz|bior|ma|widz|interesuj|kupuj|otwier|dotyk)\w*"
-)
-_PAST = re.compile(r"(?<!\w)\w{2,}(?:al|il|yl|ol|adl|osl|ely|edl)(?:a|o|y|i)?(?!\w)")
-_YES = re.compile(r"(?<!\w)(?:tak|oczywiscie|jasne|owszem)(?!\w)")
-_INVALIDATED = re.compile(
-    r"(?<!\w)(?:nieaktualn\w+|odpada\w*|zanegow\w+|neguj\w+|wychodz\w+ z|zamykam|koniec)(?!\w)"
-)
 _THRESHOLD = 0.9
+_DOMINANCE = 0.3
+_STATE = {"above": 0.8, "unless_below": 0.8, "below": -0.8, "unless_above": -0.8}
 _SCALE = 3.0
+
+
+def _grammar(name: str) -> re.Pattern[str]:
+    return load_grammar().bias[name]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +46,10 @@ def read_view(
     text = " ".join(page.text[s.start : s.end] for s in spans)
     no_trade = any(_plain_no_trade(page.text[s.start : s.end], lexicon) for s in spans)
     raw = sum(_sentence_score(page, span, scenarios, lexicon) for span in spans)
-    raw += _geometry(settings, roles)
+    raw += _geometry(settings, roles) + _balance(page, scenarios, lexicon)
+    spread = sum(abs(_sentence_score(page, span, scenarios, lexicon)) for span in spans)
+    if abs(raw) < _DOMINANCE * spread:
+        raw *= 0.3
     mixed = lexicon.words["mixed"].search(text) is not None
     if mixed:
         raw *= 0.4
@@ -80,19 +79,25 @@ def _plain_no_trade(sentence: str, lexicon: Lexicon) -> bool:
         return False
     if re.search(r"(?<!\w)(?:dopoki nie|poki nie|wczesniej|do czasu)(?!\w)", sentence):
         return True
-    return lexicon.conditions.search(sentence) is None and not _INVALIDATED.search(sentence)
+    return lexicon.conditions.search(sentence) is None and not _grammar("invalidated").search(sentence)
 
 
 def _sentence_score(page: Page, span: Span, scenarios: Sequence[Scenario], lexicon: Lexicon) -> float:
     text = page.text[span.start : span.end]
     own = [s for s in scenarios if s.sentence == span]
-    total = sum(_cue_score(text, cue) for cue in _outermost(text, lexicon))
+    total = sum(_cue_score(text, cue, lexicon) for cue in _outermost(text, lexicon))
     if lexicon.words["base_case"].search(text):
         total *= 1.5
+    if _grammar("only_then").search(text):
+        return -0.3 * sum(
+            cue.weight if cue.name == "long" else -cue.weight for cue in _outermost(text, lexicon)
+        )
+    if _grammar("past").search(text) and not _grammar("present").search(text):
+        total *= 0.6
     if text.rstrip().endswith("?"):
         following = page.text[span.end : span.end + 40]
-        total *= 1.3 if _YES.search(following) else 0.3
-    if any(s.then in ("invalidate", "exit") for s in own) or _INVALIDATED.search(text):
+        total *= 1.3 if _grammar("affirmed").search(following) else 0.3
+    if any(s.then in ("invalidate", "exit") for s in own) or _grammar("invalidated").search(text):
         return total * 0.1
     if own and not lexicon.words["state_condition"].search(text):
         return total * 0.45
@@ -108,12 +113,31 @@ def _outermost(text: str, lexicon: Lexicon) -> list[Cue]:
     return kept
 
 
-def _cue_score(text: str, cue: Cue) -> float:
+def _cue_score(text: str, cue: Cue, lexicon: Lexicon) -> float:
     score = cue.weight if cue.name == "long" else -cue.weight
     before = re.split(r"[,;:.\n]| (?:ale|a|i|natomiast) ", text[: cue.start])[-1]
-    if _NEGATED_BEFORE.search(before) or _NEGATED_AFTER.search(text[cue.end :]):
+    if (
+        _grammar("no_reason").search(text[: cue.start])
+        or _grammar("negated_before").search(before)
+        or _grammar("negated_after").search(text[cue.end :])
+    ):
         return -0.7 * score
+    if lexicon.words["not_yet"].match(text[cue.end :].lstrip()):
+        return -0.5 * score
     return score
+
+
+def _balance(page: Page, scenarios: Sequence[Scenario], lexicon: Lexicon) -> float:
+    """Scenarios that all lead the same way lean that way; what holds ``as long as`` says where price is."""
+    ways = {s.then for s in scenarios if s.then in ("long", "short")}
+    lean = 0.0
+    if len(ways) == 1:
+        lean = 0.5 if ways == {"long"} else -0.5
+    for scenario in scenarios:
+        text = page.text[scenario.condition.start : scenario.condition.end]
+        if scenario.then != "no_trade" and lexicon.words["state_condition"].search(text):
+            lean += _STATE.get(scenario.trigger, 0.0)
+    return lean
 
 
 def _geometry(settings: Sequence[Setting], roles: Sequence[str]) -> float:

@@ -25,6 +25,8 @@ class Grammar:
     masks: Mapping[str, re.Pattern[str]]
     numbers: Mapping[str, re.Pattern[str]]
     conditions: Mapping[str, re.Pattern[str]]
+    roles: Mapping[str, re.Pattern[str]]
+    bias: Mapping[str, re.Pattern[str]]
 
 
 @cache
@@ -38,6 +40,8 @@ def load_grammar(path: Path = GRAMMAR_FILE) -> Grammar:
             masks=_compiled(raw["masks"], parts),
             numbers=_compiled(raw["numbers"], {}),
             conditions=_compiled(raw["conditions"], {}),
+            roles=_compiled(raw["roles"], {}),
+            bias=_compiled(raw["bias"], {}),
         )
     except (OSError, yaml.YAMLError, re.error, KeyError, TypeError, AttributeError) as error:
         reason = f"{type(error).__name__}: {error}"

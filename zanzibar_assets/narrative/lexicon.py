@@ -43,6 +43,7 @@ class Lexicon:
     version: str
     markets: Mapping[str, Market]
     market_names: tuple[tuple[str, float, re.Pattern[str]], ...]
+    fallback_names: tuple[tuple[str, float, re.Pattern[str]], ...]
     roles: tuple[tuple[str, float, re.Pattern[str]], ...]
     bias: tuple[tuple[str, float, re.Pattern[str]], ...]
     relations: Mapping[str, re.Pattern[str]]
@@ -93,6 +94,9 @@ def load_lexicon(path: Path = LEXICON_FILE) -> Lexicon:
             version=f"{raw['version']}-{stable_hash(raw)}",
             markets=markets,
             market_names=tuple((k, 1.0, one_of(v["names"])) for k, v in raw["instruments"].items()),
+            fallback_names=tuple(
+                (k, 1.0, one_of(v["fallback"])) for k, v in raw["instruments"].items() if "fallback" in v
+            ),
             roles=_weighted(raw["roles"]),
             bias=_weighted(raw["bias"]),
             relations=_plain(raw["relations"]),

@@ -17,7 +17,12 @@ _ABBREVIATION = re.compile(
     r"(?:tys|pkt|ok|tzn|np|tj|godz|r|m\.in|m|in|ws|proc|sw|itd|itp|im|ul|nr|vs|tzw|j|zob|por|min|max|pn|wt|sr|czw|pt)$"
 )
 _BREAK = re.compile(r"[.!?…]+(?=[\s)\"]|$)|\n+|;")
-_SOFT = re.compile(r",| - |: |\(|\)| (?:ale|natomiast|jednak|zas|lecz|a|wiec|bo|gdyz|czyli|to) ")
+_COMPARISON = re.compile(
+    r"(?<!\w)(?:niz|jak|podobnie jak|w slad za|za|wobec|vs\.?|razem z|korelacj\w+ z|jako) $"
+)
+_SOFT = re.compile(
+    r",(?!\d)|(?<!\d) - | - (?!\d)|: |\(|\)| (?:ale|natomiast|jednak|zas|lecz|a|wiec|bo|gdyz|czyli|to) "
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +62,24 @@ class Page:
         return bisect.bisect_left(self.soft_breaks, high) - bisect.bisect_left(self.soft_breaks, low)
 
     def markets_at(self, position: int) -> list[Market]:
-        """Markets that a position may speak of: the last one named before it, then the others.
+        """Markets that a position may speak of, likeliest first.
 
-        Before the first name it is the first name of the sentence, or of the text.
+        The last one named before it in its sentence, then the last one that opened a sentence, then
+        the others; a market named for comparison (``gorzej niz BTC``) comes last.
         """
-        index = bisect.bisect_right([m.start for m in self.mentions], position)
-        ordered = [*reversed(self.mentions[:index]), *self.mentions[index:]]
+        sentence = self.sentence_at(position)
+        before = [m for m in reversed(self.mentions) if m.start <= position and not self._compared(m)]
+        near = [m for m in before if m.start >= sentence.start]
+        opening = [m for m in before if self._opens(m)]
+        ordered = [*near, *opening, *before, *self.mentions]
         return [self.markets[name] for name in dict.fromkeys(cue.name for cue in ordered)]
+
+    def _compared(self, mention: Cue) -> bool:
+        return _COMPARISON.search(self.text[: mention.start]) is not None
+
+    def _opens(self, mention: Cue) -> bool:
+        sentence = self.sentence_at(mention.start)
+        return self.tokens_between(sentence.start, mention.start) <= 3 or mention == self.mentions[0]
 
     def market_of_sentence(self, sentence: Span) -> str | None:
         """Market that a sentence speaks of: the first it names, else the last named before it."""
@@ -122,7 +138,9 @@ def _opens_anew(text: str, position: int) -> bool:
 
 
 def _mentions(text: str, lexicon: Lexicon) -> tuple[Cue, ...]:
-    found = sorted(cues(lexicon.market_names, text), key=lambda cue: (cue.start, cue.start - cue.end))
+    """Markets named, in reading order; vague names (``kontrakt``) only where no other is named."""
+    named = list(cues(lexicon.market_names, text)) or list(cues(lexicon.fallback_names, text))
+    found = sorted(named, key=lambda cue: (cue.start, cue.start - cue.end))
     kept: list[Cue] = []
     for cue in found:
         if not kept or cue.start >= kept[-1].end:

@@ -13,20 +13,26 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from zanzibar_assets.narrative.grammar import load_grammar
 from zanzibar_assets.narrative.lexicon import Cue, Lexicon, cues
 from zanzibar_assets.narrative.page import Page, Span
 from zanzibar_assets.narrative.quantities import Quantity
 
 ROLES = ("support", "resistance", "target", "invalidation", "poi", "reference")
-_LIST = re.compile(
-    r"(?:[\s,/;()&+]|i|oraz|lub|albo|a|potem|pozniej|dalej|nastepn\w+|kolejn\w+|nawet|ewentualnie|przy|panice|w|okolic\w*|rejon\w*|na"
-    r"|poziom\w*|pkt\.?|punkt\w*|do|usd|dolar\w*|dol|takze|rowniez|strefa|strefe|wyzej|nizej|najpierw|po|drodze|dopiero|tez|az)*"
-)
+_LONGEST_LIST_GAP = 40
+_LABEL = 3.0
+_CARRIED = ("support", "resistance", "target")
+_WEAK = 0.5
 _FADE_TOKENS = 5.0
 _BEHIND = 0.45
+_APPOSED_STRENGTH = 0.75
 _CLAUSE = 0.62
 _OTHER_LEVEL = 0.4
 _LISTED = 0.85
+
+
+def _grammar(name: str) -> re.Pattern[str]:
+    return load_grammar().roles[name]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,13 +97,27 @@ def _inherits(page: Page, settings: Sequence[Setting], index: int) -> bool:
     if index == 0 or settings[index - 1].sentence != settings[index].sentence:
         return False
     between = page.text[settings[index - 1].quantity.end : settings[index].quantity.start]
-    return re.fullmatch(_LIST.pattern.replace("|i|", r"|\bi\b|"), between) is not None
+    return _lists(between)
+
+
+def _lists(between: str) -> bool:
+    """True when nothing but list words stand between two levels."""
+    return len(between) <= _LONGEST_LIST_GAP and _grammar("listed").fullmatch(between) is not None
 
 
 def _winner(votes: dict[str, float]) -> str:
     if not votes:
         return "reference"
     return max(ROLES, key=lambda role: votes.get(role, 0.0))
+
+
+def _runs_from(page: Page, settings: Sequence[Setting], index: int) -> bool:
+    """True for the end of a trade that is told from start to end: ``szort spod A na B``."""
+    if index == 0 or settings[index].relation != "to":
+        return False
+    before = settings[index - 1]
+    between = page.text[before.quantity.end : settings[index].quantity.start]
+    return before.relation == "from" and re.fullmatch(r"[^.,;]{0,12}(?:na|do) (?:\w+ )?", between) is not None
 
 
 def _votes(page: Page, settings: Sequence[Setting], index: int, lexicon: Lexicon) -> dict[str, float]:
@@ -109,7 +129,51 @@ def _votes(page: Page, settings: Sequence[Setting], index: int, lexicon: Lexicon
         strength = cue.weight * _strength(page, settings, index, cue.start + base, cue.end + base)
         votes[cue.name] = max(votes[cue.name], strength) + 0.15 * min(votes[cue.name], strength)
     _by_relation(page, setting, lexicon, votes)
+    if _runs_from(page, settings, index):
+        votes["target"] += 2.5
+    carried = _carried(page, setting, lexicon)
+    if carried is not None:
+        votes[carried] += 1.7
+    if max(votes.values(), default=0.0) < _WEAK:
+        _by_direction(page, setting, lexicon, votes)
     return votes
+
+
+def _carried(page: Page, setting: Setting, lexicon: Lexicon) -> str | None:
+    """Role that a heading line, or the sentence before a continuing one, gives to what follows."""
+    before = page.text[: setting.sentence.start]
+    headings = list(_grammar("heading").finditer(before))
+    if headings and "\n\n\n" not in before[headings[-1].end() :]:
+        named = _last_label(headings[-1].group(), lexicon)
+        if named is not None:
+            return named
+    sentence = setting.sentence
+    while sentence.start > 0 and _grammar("carries").match(page.text, sentence.start):
+        if _last_label(page.text[sentence.start : sentence.end], lexicon) is not None:
+            return None
+        sentence = page.sentence_at(sentence.start - 1)
+        named = _last_label(page.text[sentence.start : sentence.end], lexicon)
+        if named is not None:
+            return named
+    return None
+
+
+def _last_label(text: str, lexicon: Lexicon) -> str | None:
+    labels = [cue for cue in cues(lexicon.roles, text) if cue.weight >= _LABEL and cue.name in _CARRIED]
+    return max(labels, key=lambda cue: cue.start).name if labels else None
+
+
+def _by_direction(page: Page, setting: Setting, lexicon: Lexicon, votes: dict[str, float]) -> None:
+    """A level named without a role: support where the talk is of falling, resistance of rising."""
+    if not _grammar("level_noun").search(
+        page.text[max(0, setting.quantity.start - 40) : setting.quantity.start]
+    ):
+        return
+    sentence = page.text[setting.sentence.start : setting.sentence.end]
+    down = len(lexicon.words["down"].findall(sentence))
+    up = len(lexicon.words["up"].findall(sentence))
+    if down != up:
+        votes["support" if down > up else "resistance"] += _WEAK
 
 
 def _longest(found: list[Cue]) -> list[Cue]:
@@ -127,36 +191,44 @@ def _strength(page: Page, settings: Sequence[Setting], index: int, start: int, e
     ahead = end <= quantity.start
     near, far = (end, quantity.start) if ahead else (quantity.end, start)
     strength = math.exp(-page.tokens_between(near, far) / _FADE_TOKENS)
-    strength *= _CLAUSE ** min(page.breaks_between(near, far), 3)
+    breaks = min(page.breaks_between(near, far), 3)
     if not ahead:
-        strength *= _BEHIND
+        apposed = _grammar("apposed").match(page.text, quantity.end) is not None
+        strength *= _APPOSED_STRENGTH if apposed else _BEHIND
+        breaks = max(breaks - apposed, 0)
+    strength *= _CLAUSE**breaks
     between = [s.quantity for s in settings if near <= s.quantity.start and s.quantity.end <= far]
     for other in between:
         following = page.text[other.end : far] if ahead else page.text[near : other.start]
-        strength *= _LISTED if _LIST.fullmatch(following.split(".")[0]) else _OTHER_LEVEL
+        strength *= _LISTED if _lists(following.split(".")[0]) else _OTHER_LEVEL
     return strength
 
 
 def _by_relation(page: Page, setting: Setting, lexicon: Lexicon, votes: dict[str, float]) -> None:
+    """Votes of the preposition before the level and of what its clause says of the market."""
     words = lexicon.words
-    sentence = page.text[setting.sentence.start : setting.sentence.end]
     clause = page.text[setting.clause.start : setting.clause.end]
     before = page.text[setting.sentence.start : setting.quantity.start]
     crossing = setting.relation in ("above", "below") or words["break_up"].search(clause) is not None
-    if crossing and _invalidates(page, setting, lexicon, sentence):
+    if crossing and _invalidates(page, setting, lexicon):
         votes["invalidation"] += 4.0
     if setting.relation in ("above", "below"):
-        _above_below(setting.relation, clause, before, lexicon, votes)
-    elif words["break_up"].search(before[-45:]) and setting.relation is None:
-        role = "support" if words["down"].search(clause) else "resistance"
-        votes[role] += 1.3
+        votes[_side(setting.relation, clause, before, lexicon)] += 1.5
+    elif setting.relation is None and words["break_up"].search(before[-45:]):
+        votes["support" if words["down"].search(clause) else "resistance"] += 1.3
+    elif setting.relation == "to" and words["ahead"].search(before):
+        direct = _grammar("directly").search(before) or _grammar("moves_to").search(before)
+        votes["target"] += 2.2 if direct else 0.6
+    elif setting.relation == "from" and words["entry"].search(before):
+        votes["poi"] += 1.2
     if words["completed"].search(clause) and votes.get("target", 0) > 0:
         votes["support"] += votes.pop("target")
 
 
-def _invalidates(page: Page, setting: Setting, lexicon: Lexicon, sentence: str) -> bool:
+def _invalidates(page: Page, setting: Setting, lexicon: Lexicon) -> bool:
     """True when the sentence says that crossing this level ends the idea."""
     offset = setting.sentence.start
+    sentence = page.text[setting.sentence.start : setting.sentence.end]
     for match in lexicon.words["invalidates"].finditer(sentence):
         low, high = sorted((match.start() + offset, setting.quantity.start))
         if page.tokens_between(low, high) <= 9 and page.breaks_between(low, high) <= 2:
@@ -164,18 +236,14 @@ def _invalidates(page: Page, setting: Setting, lexicon: Lexicon, sentence: str) 
     return False
 
 
-def _above_below(relation: str, clause: str, before: str, lexicon: Lexicon, votes: dict[str, float]) -> None:
+def _side(relation: str, clause: str, before: str, lexicon: Lexicon) -> str:
+    """Support or resistance of a level that price is said to be, stay, get or fail to get beyond."""
     words = lexicon.words
     holds = words["hold"].search(clause) is not None
+    failed = (
+        words["failed"].search(before) is not None or _grammar("not_beyond").search(before[-40:]) is not None
+    )
     if relation == "above":
-        if words["failed"].search(before):
-            votes["resistance"] += 2.0
-        elif holds or words["return_past"].search(clause):
-            votes["support"] += 1.6
-        else:
-            votes["resistance"] += 1.4
-        return
-    if words["break_up"].search(before[-40:]) and not holds:
-        votes["support"] += 1.4
-    else:
-        votes["resistance"] += 1.4
+        stays = holds or words["return_past"].search(clause) is not None
+        return "support" if stays and not failed else "resistance"
+    return "support" if words["break_up"].search(before[-40:]) and not holds else "resistance"
