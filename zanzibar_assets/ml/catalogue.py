@@ -68,7 +68,7 @@ FEATURES: tuple[Feature, ...] = (
         ("queue_imbalance", "share", "bar's end", "best bid size against the best ask size"),
         ("spread_ticks", "ticks", "1 bar", "quoted spread"),
         ("depth_imbalance", "-1..1", "bar's end", "(bid - ask depth) / (bid + ask depth)"),
-        ("delta_share", "-1..1", "1 bar", "(bought - sold volume) / volume"),
+        ("delta_share", "-1..1", "1 bar", "(bought - sold) / (bought + sold volume)"),
         ("trade_imbalance", "-1..1", "1 bar", "imbalance of signed trades"),
         ("vpin", "0..1", "20 buckets", "volume-synchronised order imbalance"),
         ("effective_spread_ticks", "ticks", "1 bar", "spread that trades paid"),

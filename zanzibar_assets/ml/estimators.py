@@ -19,6 +19,8 @@ from zanzibar_assets.errors import ModelError
 
 Floats = NDArray[np.float64]
 LIGHTGBM, LOGISTIC = "lightgbm", "logistic"
+SCORE_LIMIT = 6.0
+"""Standard deviations at which a linear model stops believing a feature."""
 ONE_THREAD_VALUES = 2_000_000
 """Matrices up to this size are fitted on one thread: threads waiting for each other cost more."""
 
@@ -82,7 +84,7 @@ class BoostedTrees:
 
 @dataclass(frozen=True, slots=True)
 class LogisticModel:
-    """Ridge logistic regression on standardised features; missing values stand at the mean."""
+    """Ridge logistic regression on standardised, clipped features; missing values stand at the mean."""
 
     payload: str
     mean: Floats
@@ -96,7 +98,7 @@ class LogisticModel:
         return np.asarray(1.0 / (1.0 + np.exp(-score)), dtype=np.float64)
 
     def contributions(self, x: Floats) -> Floats:
-        """Coefficient times the standardised deviation from the training mean."""
+        """Coefficient times the standardised (and clipped) deviation from the training mean."""
         return _standardise(x, self.mean, self.scale) * self.coefficients
 
     def gains(self) -> None:
@@ -204,4 +206,4 @@ def _location(x: Floats) -> tuple[Floats, Floats]:
 
 
 def _standardise(x: Floats, mean: Floats, scale: Floats) -> Floats:
-    return np.where(np.isnan(x), 0.0, (x - mean) / scale)
+    return np.where(np.isnan(x), 0.0, ((x - mean) / scale).clip(-SCORE_LIMIT, SCORE_LIMIT))

@@ -99,12 +99,13 @@ def _technical(bars: pl.DataFrame, technical: pl.DataFrame) -> pl.DataFrame:
 
 
 def _liquidity(bars: pl.DataFrame, liquidity: pl.DataFrame) -> pl.DataFrame:
-    found = as_of(bars, liquidity.drop("delta"), _one_bar(bars)).with_columns(bars["delta"], bars["volume"])
+    found = as_of(bars, liquidity, _one_bar(bars)).with_columns(bars["bid_volume"], bars["ask_volume"])
     depth = pl.col("bid_depth") + pl.col("ask_depth")
+    bought, sold = pl.col("ask_volume"), pl.col("bid_volume")
     return found.select(
         "ofi_norm", "queue_imbalance", "spread_ticks", "trade_imbalance", "vpin", "effective_spread_ticks",
         _ratio(pl.col("bid_depth") - pl.col("ask_depth"), depth).alias("depth_imbalance"),
-        _ratio(pl.col("delta"), pl.col("volume")).alias("delta_share"),
+        _ratio(bought - sold, bought + sold).alias("delta_share"),
         (pl.col("stacked_buy") - pl.col("stacked_sell")).cast(pl.Float64).alias("stacked_net"),
     )  # fmt: skip
 

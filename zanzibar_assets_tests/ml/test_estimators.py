@@ -3,7 +3,7 @@ import pytest
 
 from zanzibar_assets.config import ModelConfig
 from zanzibar_assets.errors import ModelError
-from zanzibar_assets.ml.estimators import CANDIDATES, LIGHTGBM, LOGISTIC, Candidate, fit, load
+from zanzibar_assets.ml.estimators import CANDIDATES, LIGHTGBM, LOGISTIC, SCORE_LIMIT, Candidate, fit, load
 
 NAMES = ("a", "b", "c", "d")
 SETTINGS = ModelConfig()
@@ -63,6 +63,13 @@ def test_scaling_is_learnt_from_the_training_rows():
     x = sample()[0]
     np.testing.assert_allclose(model.mean, np.nanmean(x, axis=0), rtol=1e-12)
     np.testing.assert_allclose(model.scale, np.nanstd(x, axis=0), rtol=1e-12)
+
+
+def test_a_wild_value_moves_a_linear_model_no_further_than_its_limit():
+    model = fit(Candidate(LOGISTIC, {"C": 1.0}), *sample(), SETTINGS, NAMES)
+    wild, limit = np.full((1, 4), np.nan), np.full((1, 4), np.nan)
+    wild[0, 0], limit[0, 0] = 1e9, model.mean[0] + SCORE_LIMIT * model.scale[0]
+    np.testing.assert_allclose(model.predict(wild), model.predict(limit), rtol=1e-12)
 
 
 def test_columns_without_information_are_harmless(candidate):

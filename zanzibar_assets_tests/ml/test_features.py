@@ -149,8 +149,8 @@ def test_narrative_of_this_market_decays_by_half_in_four_hours():
 
 def test_ratios_by_hand():
     traded = worlds.bars(DAY, 1, count=1).with_columns(
-        pl.lit(100.0).alias("close"), pl.lit(400).alias("close_ticks"), pl.lit(30.0).alias("volume"),
-        pl.lit(-12.0).alias("delta"),
+        pl.lit(100.0).alias("close"), pl.lit(400).alias("close_ticks"), pl.lit(9.0).alias("ask_volume"),
+        pl.lit(21.0).alias("bid_volume"),
     )  # fmt: skip
     technical = per_bar("technical_factors", traded, 1).with_columns(
         pl.lit(2.0).alias("atr_14"), pl.lit(0.5).alias("macd_histogram")
