@@ -47,11 +47,16 @@ class PoolEngine:
         self.params = params
         self.atr = atr
         self.groups: dict[int, list[_Group]] = {1: [], -1: []}
+        # Mirrored price of each side's nearest member: a bar that does not pass it changes nothing.
+        self._nearest: dict[int, int | None] = {1: None, -1: None}
 
     def step(self, bars: BarSeries, t: int) -> list[Row]:
         """Pools that bar ``t`` takes; members it trades through are dropped."""
         found: list[Row] = []
         for side, reach in ((1, bars.high[t]), (-1, bars.low[t])):
+            nearest = self._nearest[side]
+            if nearest is None or side * reach <= nearest:
+                continue
             kept: list[_Group] = []
             for group in self.groups[side]:
                 if group.beyond(reach) < 1:
@@ -60,6 +65,8 @@ class PoolEngine:
                 elif group.pool is not None:
                     found.append(_taken(group.pool, t))
             self.groups[side] = [group for group in kept if group.members]
+            prices = [side * _price(member) for group in self.groups[side] for member in group.members]
+            self._nearest[side] = min(prices, default=None)
         return ordered(found)
 
     def ingest(self, t: int, confirmed: list[Row]) -> list[Row]:
@@ -68,6 +75,8 @@ class PoolEngine:
         for swing in confirmed:
             group = self._group_of(swing, self._tolerance(t))
             group.members.append(swing)
+            nearest, price = self._nearest[swing.dir], swing.dir * _price(swing)
+            self._nearest[swing.dir] = price if nearest is None else min(nearest, price)
             if len(group.members) < 2:
                 continue
             level = group.side * group.edge

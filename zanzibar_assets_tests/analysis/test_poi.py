@@ -94,7 +94,7 @@ def test_touches_and_ends_are_what_the_bars_did():
 
 
 def test_zones_of_earlier_sessions_live_on_under_their_own_id():
-    frames, zones = _zones()
+    frames, _ = _zones()
     day = frames[1]
     first = build_all(frames[:1], day, smc_history(frames[:1]))["points_of_interest"]
     second = build_all(frames[:2], frames[2], smc_history(frames[:2]))["points_of_interest"]
