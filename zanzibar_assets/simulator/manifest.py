@@ -18,7 +18,14 @@ from zanzibar_assets.simulator.options import SIMULATOR_VERSION, SimulatorOption
 
 MANIFEST: Final = "SIMULATED.json"
 NOTE: Final = "Simulated market. Nothing in this folder was traded or quoted anywhere."
-KINDS: Final = ("*.scid", "MarketDepthData/*.depth", "*.scid_BarData.txt", "*.jsonl", "inbox/*.jsonl")
+MARKET_FILES: Final = ("*.scid", "MarketDepthData/*.depth")
+SIDE_FILES: Final = (
+    "*SIM.scid_BarData.txt",
+    "inbox/narratives.jsonl",
+    "narratives_truth.jsonl",
+    "market_truth.jsonl",
+)
+"""What the simulator writes; nothing else in a folder is ever touched."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,15 +40,17 @@ class SimulatedFile:
 def claim_folder(out_dir: Path) -> None:
     """Make the folder ready: an earlier simulation in it goes, files of another origin are refused."""
     marker = out_dir / MANIFEST
-    if marker.exists():
-        for path in _simulated_files(out_dir):
-            path.unlink()
-    elif any(path.exists() for kind in KINDS for path in out_dir.glob(kind)):
+    found = _simulated_files(out_dir)
+    strangers = [path for path in _matching(out_dir, MARKET_FILES) if not read_header(path).simulated]
+    if strangers or (found and not marker.exists()):
         raise UsageError(
-            f"{out_dir} holds market files that the simulator did not write",
-            expected="an empty folder or one with SIMULATED.json",
-            action="choose another --out",
+            f"{out_dir} holds files that the simulator did not write",
+            expected=f"an empty folder or one of simulated files with {MANIFEST}",
+            got=", ".join(path.name for path in (strangers or found)[:3]),
+            action="choose another folder",
         )
+    for path in found:
+        path.unlink()
     out_dir.mkdir(parents=True, exist_ok=True)
     _write(marker, {"simulated": True, "note": NOTE, "complete": False})
 
@@ -76,7 +85,11 @@ def write_manifest(
 
 
 def _simulated_files(out_dir: Path) -> list[Path]:
-    return sorted(path for kind in KINDS for path in out_dir.glob(kind))
+    return _matching(out_dir, (*MARKET_FILES, *SIDE_FILES))
+
+
+def _matching(out_dir: Path, patterns: Sequence[str]) -> list[Path]:
+    return sorted(path for pattern in patterns for path in out_dir.glob(pattern))
 
 
 def _describe(path: Path) -> SimulatedFile:

@@ -41,11 +41,12 @@ class SimulatorOptions:
     text_export_zone: str | None = None
 
     def __post_init__(self) -> None:
-        if not 200 <= self.trades_per_session <= 20_000_000:
+        if not 200 <= self.trades_per_session <= 2_000_000:
             raise UsageError(
                 "trades_per_session cannot be used",
-                expected="200 to 20000000",
+                expected="200 to 2000000",
                 got=str(self.trades_per_session),
+                action="for more records make more sessions",
             )
         if not 3.0 <= self.depth_per_trade <= 100.0:
             raise UsageError(

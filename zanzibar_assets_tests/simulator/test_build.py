@@ -10,7 +10,7 @@ import pytest
 
 from zanzibar_assets.calendars import session_at, session_window, sessions_between
 from zanzibar_assets.errors import UsageError
-from zanzibar_assets.ingestion.formats import map_records, read_header, unix_stamps
+from zanzibar_assets.ingestion.formats import map_records, pack_scid_header, read_header, unix_stamps
 from zanzibar_assets.simulator.build import plan_sessions, simulate
 from zanzibar_assets.simulator.options import SimulatorOptions
 
@@ -158,12 +158,24 @@ def test_making_it_again_replaces_an_earlier_simulation(tmp_path, known):
     assert not any(name.startswith("NQ") for name in names)
 
 
-def test_files_of_another_origin_are_never_touched(tmp_path, known):
+@pytest.mark.parametrize("marked", [False, True])
+def test_files_of_another_origin_are_never_touched(tmp_path, known, marked):
     precious = tmp_path / "ESH24-CME.scid"
-    precious.write_bytes(b"real")
-    with pytest.raises(UsageError, match="did not write"):
+    precious.write_bytes(pack_scid_header() + bytes(40))
+    if marked:
+        (tmp_path / "SIMULATED.json").write_text("{}")
+    with pytest.raises(UsageError, match=r"did not write.*ESH24-CME"):
         simulate(tmp_path, [known["SIM_ES"]], 1, 5, SMALL)
-    assert precious.read_bytes() == b"real"
+    assert precious.read_bytes() == pack_scid_header() + bytes(40)
+
+
+def test_a_neighbours_narratives_stay(tmp_path, known):
+    simulate(tmp_path, [known["SIM_BTC"]], 1, 5, SMALL)
+    own = tmp_path / "inbox" / "own.jsonl"
+    own.write_text("{}\n")
+    result = simulate(tmp_path, [known["SIM_BTC"]], 1, 5, SMALL)
+    assert own.read_text() == "{}\n"
+    assert own not in {file.path for file in result.files}
 
 
 @pytest.mark.parametrize(
