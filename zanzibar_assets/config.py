@@ -103,6 +103,7 @@ class ExecutionConfig(Section):
     max_spread_multiple: float = 3.0
     max_positions: int = 4
     max_lots: float = 50.0
+    max_notional_multiple: float = 10.0
     deviation_points: int = 50
     flatten_at_close: bool = True
     flatten_seconds_before_close: int = 60

@@ -71,7 +71,7 @@ def decide(desk: Desk, ticket: Ticket, unresolved: int, reason: str | None = Non
     desk.terminal.symbol_select(symbol_name, True)
     tick, symbol = desk.terminal.symbol_info_tick(symbol_name), desk.terminal.symbol_info(symbol_name)
     account = desk.terminal.account_info()
-    size = _size(desk, ticket, account, symbol)
+    size = _size(desk, ticket, account, symbol, tick)
     request = _request(desk, ticket, tick, symbol, size)
     refusal = ("clock", reason) if reason else None
     if refusal is None:
@@ -118,15 +118,18 @@ def carry_out(desk: Desk, intent: Intent) -> Intent:
     return send_intent(desk.journal, desk.terminal, intent)
 
 
-def _size(desk: Desk, ticket: Ticket, account: Any, symbol: Any) -> Size:
-    if account is None or symbol is None:
+def _size(desk: Desk, ticket: Ticket, account: Any, symbol: Any, tick: Any) -> Size:
+    """Lots of the risk budget; a tight stop must not blow up the notional: that is capped too."""
+    if account is None or symbol is None or tick is None:
         return Size(0.0, 0.0, 0.0)
+    one_lot = tick.ask * symbol.trade_contract_size
+    notional = account.equity * desk.config.execution.max_notional_multiple
     return size_position(
         account.equity,
         float(ticket.signal["risk_pct"]),
         float(ticket.signal["stop_distance"]),
         symbol,
-        desk.config.execution.max_lots,
+        min(desk.config.execution.max_lots, notional / one_lot),
         ticket.instrument.mt5.commission_per_lot,
     )
 

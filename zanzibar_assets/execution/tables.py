@@ -103,7 +103,7 @@ def _fill(
     sign = 1 if deal.type == mt5.DEAL_TYPE_BUY else -1
     slippage = None
     if expected is not None and point:
-        slippage = round(sign * (deal.price - expected) / point, 6)
+        slippage = round(sign * (deal.price - expected) / point, 6) + 0.0
     return {
         "deal_ticket": deal.ticket,
         "order_ticket": deal.order,

@@ -73,10 +73,11 @@ def test_bars_give_their_open_and_then_their_path():
     assert first["time_us"] == OPEN + 60 * SECOND
     assert path["time_us"] == OPEN + 120 * SECOND - 1
     assert first["bid_low"] == first["bid_high"] == first["bid"]
-    assert first["bid"] == pytest.approx(bar["open"], abs=0.08)
-    assert path["bid"] == pytest.approx(bar["close"], abs=0.08)
-    assert path["bid_low"] == pytest.approx(bar["low"], abs=0.08)
-    assert path["bid_high"] == pytest.approx(bar["high"], abs=0.08)
+    half = BTC_BARS.assumed_spread_ticks * BTC_BARS.tick_size / 2
+    assert first["bid"] == pytest.approx(bar["open"] - half, abs=0.011)
+    assert path["bid"] == pytest.approx(bar["close"] - half, abs=0.011)
+    assert path["bid_low"] == pytest.approx(bar["low"] - half, abs=0.011)
+    assert path["bid_high"] == pytest.approx(bar["high"] - half, abs=0.011)
 
 
 def test_trades_fill_in_outside_the_books_time():

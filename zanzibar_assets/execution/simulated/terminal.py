@@ -12,8 +12,7 @@ from typing import Any
 
 from zanzibar_assets.config import Config
 from zanzibar_assets.execution import constants as mt5
-from zanzibar_assets.execution.server_clock import server_us
-from zanzibar_assets.execution.simulated import arguments, money, server, views
+from zanzibar_assets.execution.simulated import arguments, money, queries, server, views
 from zanzibar_assets.execution.simulated.arguments import ArgumentFault
 from zanzibar_assets.execution.simulated.book import Book
 from zanzibar_assets.execution.simulated.market import Market
@@ -200,19 +199,7 @@ class SimulatedTerminal:
         return None if chosen is None else tuple(views.order_view(self.book, o) for o in chosen)
 
     def _live(self, args: tuple[Any, ...], filters: dict[str, Any], items: list[Any]) -> list[Any] | None:
-        def choose() -> list[Any]:
-            arguments.only_names(args)
-            ordered = sorted(items, key=lambda item: item.ticket)
-            if "ticket" in filters:
-                return [i for i in ordered if i.ticket == filters["ticket"]]
-            if "symbol" in filters:
-                return [
-                    i for i in ordered if i.symbol == arguments.text_argument(filters["symbol"], "symbol")
-                ]
-            group = arguments.text_argument(filters.get("group", "*"), "group")
-            return [i for i in ordered if arguments.matches_group(i.symbol, group)]
-
-        chosen: list[Any] | None = self._guarded(choose)
+        chosen: list[Any] | None = self._guarded(lambda: queries.live(args, filters, items))
         return chosen if chosen is not None and self._begin() else None
 
     def history_orders_get(self, *args: Any, **filters: Any) -> tuple[TradeOrder, ...] | None:
@@ -239,24 +226,9 @@ class SimulatedTerminal:
         return None if found is None else len(found)
 
     def _past(
-        self, args: tuple[Any, ...], filters: dict[str, Any], rows: list[tuple[int, str, int, int, Any]]
+        self, args: tuple[Any, ...], filters: dict[str, Any], rows: list[queries.PastRow]
     ) -> list[Any] | None:
-        def choose() -> list[Any]:
-            if not args:
-                for name, column in (("ticket", 2), ("position", 3)):
-                    if name in filters:
-                        return [row[4] for row in rows if row[column] == filters[name]]
-            if len(args) != 2:
-                raise ArgumentFault(arguments.INVALID)
-            start, stop = (arguments.epoch_seconds(value) for value in args)
-            group = arguments.text_argument(filters.get("group", "*"), "group")
-            return [
-                row[4]
-                for row in rows
-                if start <= server_seconds(row[0]) <= stop and arguments.matches_group(row[1], group)
-            ]
-
-        chosen: list[Any] | None = self._guarded(choose)
+        chosen: list[Any] | None = self._guarded(lambda: queries.past(args, filters, rows))
         return chosen if chosen is not None and self._begin() else None
 
     # -- trading -----------------------------------------------------------------------------
@@ -303,11 +275,6 @@ class SimulatedTerminal:
         result = server.send(self.book, self.switches, request)
         self._storage.commit(self.book)
         return result
-
-
-def server_seconds(stamp_us: int) -> int:
-    """Server epoch seconds of a UTC instant (the epoch itself included)."""
-    return server_us(stamp_us) // 1_000_000
 
 
 def open_simulated(config: Config, instruments: Iterable[Instrument]) -> SimulatedTerminal:
