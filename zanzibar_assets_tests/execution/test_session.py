@@ -217,3 +217,9 @@ def test_performance_of_two_sessions(tmp_path):
     assert whole["net_profit"] == pytest.approx(net)
     assert whole["max_drawdown_pct"] == pytest.approx((100_200.0 - (100_000.0 + net)) / 100_200.0 * 100)
     assert es["net_profit"] == whole["net_profit"]
+
+
+def test_a_tight_stop_does_not_blow_up_the_notional(tmp_path):
+    tight = signal(stop_distance=0.5, target_distance=1.0, risk_pct=0.5)
+    done = Run(tmp_path, max_lots=10_000.0).execute(signals(tight), quotes(RISING))
+    assert done.orders["volume_lots"][0] == 199.99  # 10 x 100 000 / 5000.25, not the budget's 1000 lots
