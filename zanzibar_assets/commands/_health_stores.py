@@ -1,0 +1,190 @@
+"""Checks of `zanzibar doctor` on what Zanzibar keeps: stores, sources, terminal, switches, Dagster."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sqlite3
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+
+import yaml
+
+from zanzibar_assets.commands._health import FAIL, OK, WARN, Item
+from zanzibar_assets.config import Config
+from zanzibar_assets.errors import StoreError, ZanzibarError
+from zanzibar_assets.execution.arming import read_arming
+from zanzibar_assets.execution.halt import read_halt
+from zanzibar_assets.instruments import Instrument
+from zanzibar_assets.store.database import SCHEMA_VERSION
+from zanzibar_assets.store.lake import Lake
+from zanzibar_assets.store.manifest import PartitionRecord
+from zanzibar_assets.vocabulary import Verdict, from_us
+
+SPOT_CHECKS = 20
+BUILD_FIRST = "run `zanzibar demo` or `zanzibar run`"
+
+
+def database_item(path: Path) -> Item:
+    """The metadata database is sound and of this version's schema; it is only read."""
+    if not path.exists():
+        return Item("database", OK, "not made yet", BUILD_FIRST)
+    try:
+        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=10.0)) as link:
+            sound = str(link.execute("PRAGMA quick_check").fetchone()[0])
+            version = int(link.execute("PRAGMA user_version").fetchone()[0])
+    except sqlite3.Error as error:
+        return Item("database", FAIL, f"{path}: {error}", "restore it from a copy, or build again")
+    if sound != "ok":
+        return Item("database", FAIL, f"{path} is damaged: {sound}", "restore it from a copy, or build again")
+    if version > SCHEMA_VERSION:
+        action = "install the newer Zanzibar or use another home folder"
+        return Item("database", FAIL, f"schema {version}, this version knows {SCHEMA_VERSION}", action)
+    return Item("database", OK, f"sound, schema {version}")
+
+
+def partitions_item(records: Sequence[PartitionRecord]) -> Item:
+    """No partition is failed or blocked."""
+    verdicts = Counter(record.verdict for record in records)
+    bad = [r for r in records if r.verdict is not Verdict.OK]
+    counts = f"{verdicts[Verdict.OK]} usable partitions"
+    if not bad:
+        return Item("partitions", OK, counts)
+    first = bad[0]
+    why = "; ".join(first.reasons)
+    detail = f"{counts}, {len(bad)} failed or blocked; first: {first.table} {first.key}: {why}"
+    return Item("partitions", WARN, detail, "mend the cause, then build again")
+
+
+def lake_item(lake: Lake, records: Sequence[PartitionRecord]) -> Item:
+    """A spread of stored partitions still has the bytes that the manifest names."""
+    stored = [r for r in records if r.fingerprint is not None]
+    if not stored:
+        return Item("lake", OK, "empty", BUILD_FIRST)
+    step = max(1, len(stored) // SPOT_CHECKS)
+    chosen = stored[::step][:SPOT_CHECKS]
+    for record in chosen:
+        try:
+            lake.read(record.table, record.key, record.schema_version, record.fingerprint or "")
+        except StoreError as error:
+            return Item("lake", FAIL, error.message, error.action)
+    return Item("lake", OK, f"{len(chosen)} of {len(stored)} partitions hashed again: all as written")
+
+
+def sources_item(config: Config, instruments: Sequence[Instrument]) -> Item:
+    """The Sierra folder is there and holds files of the configured instruments."""
+    from zanzibar_assets.ingestion.sources import find_sources
+
+    if config.sierra_dir is None:
+        action = "`zanzibar run --sierra-data DIR`, or sierra_dir in zanzibar.yaml"
+        return Item("sierra_folder", WARN, "not configured", action)
+    if not config.sierra_dir.is_dir():
+        return Item(
+            "sierra_folder", FAIL, f"{config.sierra_dir} is no folder", "mend sierra_dir in zanzibar.yaml"
+        )
+    try:
+        files = find_sources(config.sierra_dir, instruments, config.depth_dir)
+    except ZanzibarError as error:
+        return Item("sierra_folder", FAIL, error.message, error.action or "look at the named file")
+    without = sorted({i.id for i in instruments} - {f.instrument_id for f in files})
+    detail = f"{config.sierra_dir}: {len(files)} files of {len(instruments) - len(without)} instruments"
+    if without:
+        action = "check the file names against instruments.yaml"
+        return Item("sierra_folder", WARN, f"{detail}; none of {', '.join(without)}", action)
+    return Item("sierra_folder", OK, detail)
+
+
+def inbox_item(inbox: Path) -> Item:
+    """The narrative inbox can be read."""
+    if not inbox.exists():
+        return Item("inbox", OK, f"{inbox} is not there: no narratives are read")
+    if not inbox.is_dir() or not os.access(inbox, os.R_OK | os.X_OK):
+        return Item("inbox", FAIL, f"{inbox} cannot be read", "make it a readable folder")
+    return Item("inbox", OK, f"{inbox}: {sum(1 for p in inbox.iterdir() if p.is_file())} files")
+
+
+def terminal_item(config: Config) -> Item:
+    """The configured terminal can be used from here."""
+    backend = config.execution.backend
+    if backend == "simulated":
+        state = "kept" if config.terminal_file.exists() else "made on the first order"
+        return Item("terminal", OK, f"simulated account {config.execution.account} ({state})")
+    if backend != "mt5":
+        return Item("terminal", FAIL, f"unknown backend {backend!r}", "execution.backend: simulated or mt5")
+    if importlib.util.find_spec("MetaTrader5") is None:
+        action = "use Windows with a MetaTrader 5 terminal, or execution.backend: simulated"
+        return Item("terminal", FAIL, "the MetaTrader5 package is not installed here", action)
+    return _live_terminal(config)
+
+
+def _live_terminal(config: Config) -> Item:
+    from zanzibar_assets.execution.port import open_terminal
+
+    try:
+        terminal = open_terminal(config, [])
+    except ZanzibarError as error:
+        return Item("terminal", FAIL, error.message, error.action)
+    try:
+        account = terminal.account_info()
+    finally:
+        terminal.shutdown()
+    if account is None:
+        return Item("terminal", FAIL, "the terminal does not report its account", "log in to the terminal")
+    wanted = config.execution.expected_login
+    if wanted != account.login:
+        action = "set execution.expected_login to the account that may be traded"
+        return Item("terminal", FAIL, f"logged in to {account.login}, expected {wanted or 'not set'}", action)
+    return Item("terminal", OK, f"LIVE account {account.login} on {account.server}")
+
+
+def switch_items(config: Config, now_us: int) -> Iterator[Item]:
+    """The kill switch and the live arming."""
+    halt = read_halt(config.halt_file)
+    if halt is None:
+        yield Item("kill_switch", OK, "not pulled")
+    else:
+        yield Item(
+            "kill_switch", WARN, f"trading is halted since {halt.since}: {halt.reason}", "zanzibar resume"
+        )
+    arming = read_arming(config.arming_file)
+    if arming is None and config.arming_file.exists():
+        yield Item(
+            "arming", WARN, "ARMED.json cannot be read: it counts as disarmed", "zanzibar arm --disarm"
+        )
+    elif arming is None:
+        yield Item("arming", OK, "the live backend is disarmed")
+    elif now_us >= arming.expires_us:
+        yield Item("arming", OK, f"an arming for {arming.session} has expired: disarmed")
+    else:
+        until = from_us(arming.expires_us).isoformat(timespec="seconds")
+        text = f"LIVE trading is armed: account {arming.login}, session {arming.session}, until {until}"
+        yield Item("arming", WARN, text, "zanzibar arm --disarm when that is not meant")
+
+
+def dagster_items(config: Config, environment: dict[str, str]) -> Iterator[Item]:
+    """Dagster's instance of this home, and that it reports to nobody."""
+    file = config.dagster_dir / "dagster.yaml"
+    elsewhere = environment.get("DAGSTER_HOME")
+    if elsewhere and Path(elsewhere).resolve() != config.dagster_dir.resolve():
+        text = f"DAGSTER_HOME is {elsewhere}, not this home's {config.dagster_dir}"
+        yield Item("dagster", WARN, text, "unset DAGSTER_HOME: the zanzibar command sets its own")
+    elif not file.exists():
+        yield Item("dagster", OK, "no instance yet", BUILD_FIRST)
+        return
+    else:
+        yield Item("dagster", OK, f"instance in {config.dagster_dir}")
+    yield _telemetry(file, environment)
+
+
+def _telemetry(file: Path, environment: dict[str, str]) -> Item:
+    if environment.get("DAGSTER_DISABLE_TELEMETRY"):
+        return Item("telemetry", OK, "off (DAGSTER_DISABLE_TELEMETRY)")
+    try:
+        settings = yaml.safe_load(file.read_text(encoding="utf-8")) if file.exists() else {}
+    except (OSError, yaml.YAMLError) as error:
+        return Item("telemetry", FAIL, f"{file} cannot be read: {error}", "remove it: it is written anew")
+    if isinstance(settings, dict) and settings.get("telemetry", {}).get("enabled") is False:
+        return Item("telemetry", OK, "off in dagster.yaml")
+    return Item("telemetry", WARN, "Dagster's telemetry is on", f"`telemetry: {{enabled: false}}` in {file}")
