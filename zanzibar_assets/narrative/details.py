@@ -5,42 +5,51 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from zanzibar_assets.narrative.lexicon import Lexicon, cues
+from zanzibar_assets.narrative.lexicon import Cue, Lexicon, cues
 from zanzibar_assets.narrative.page import Page
 
 NARRATIVE_ZONE = "Europe/Warsaw"
 _TIME = re.compile(r"(?<![\d.,])([0-2]?\d)[:.]([0-5]\d)(?![\d%])")
 _HOUR = re.compile(r"godz\w*\.? ?([0-2]?\d)(?![\d:.,])")
 _SCOPE_TOKENS = 6
+_LAST_HOUR = 23
+_FAR = 41
+"""Letters between a time and an event from which on the two do not belong together."""
 
 
 def find_events(page: Page, lexicon: Lexicon) -> list[dict[str, Any]]:
     """Calendar events with local time (Europe/Warsaw) where one stands near them, and evidence."""
-    events: list[dict[str, Any]] = []
-    seen: set[str] = set()
+    first: dict[str, Cue] = {}
     for cue in sorted(cues(lexicon.events, page.text), key=lambda c: c.start):
-        if cue.name in seen:
-            continue
-        seen.add(cue.name)
+        first.setdefault(cue.name, cue)
+    times = _times_of(page, list(first.values()))
+    events: list[dict[str, Any]] = []
+    for name, cue in first.items():
         start, end = page.folded.raw_span(cue.start, cue.end)
-        time = _time_near(page, cue.start, cue.end)
+        time = times.get(name)
         zone = NARRATIVE_ZONE if time else None
-        events.append({"type": cue.name, "time": time, "zone": zone, "start": start, "end": end})
+        evidence = {"text": page.folded.raw[start:end], "start": start, "end": end}
+        events.append({"type": name, "time": time, "zone": zone, **evidence})
     return events
 
 
-def _time_near(page: Page, start: int, end: int) -> str | None:
-    sentence = page.sentence_at(start)
-    found: list[tuple[int, str]] = []
+def _times_of(page: Page, events: list[Cue]) -> dict[str, str]:
+    """Time of each event: every time of day goes to the event nearest to it in its sentence."""
+    chosen: dict[str, tuple[int, str]] = {}
     for pattern in (_TIME, _HOUR):
-        for match in pattern.finditer(page.text, sentence.start, sentence.end):
-            if int(match[1]) > 23 or page.masked[match.start()].isdigit():
+        for match in pattern.finditer(page.text):
+            if int(match[1]) > _LAST_HOUR or page.masked[match.start()].isdigit():
                 continue
-            distance = min(abs(match.start() - end), abs(start - match.end()))
-            minutes = match[2] if pattern is _TIME else "00"
-            found.append((distance, f"{int(match[1])}:{minutes}"))
-    close = [item for item in found if item[0] <= 40]
-    return min(close)[1] if close else None
+            near = [
+                (min(abs(match.start() - e.end), abs(e.start - match.end())), e.name)
+                for e in events
+                if page.sentence_at(e.start) == page.sentence_at(match.start())
+            ]
+            distance, name = min(near, default=(_FAR, ""))
+            if distance < _FAR and distance < chosen.get(name, (_FAR, ""))[0]:
+                minutes = match[2] if pattern is _TIME else "00"
+                chosen[name] = (distance, f"{int(match[1])}:{minutes}")
+    return {name: time for name, (_, time) in chosen.items()}
 
 
 def find_negations(page: Page, lexicon: Lexicon) -> list[dict[str, Any]]:
