@@ -29,6 +29,7 @@ _APPOSED_STRENGTH = 0.75
 _CLAUSE = 0.62
 _OTHER_LEVEL = 0.4
 _LISTED = 0.85
+_CLAIM_TOKENS = 3
 
 
 def _grammar(name: str) -> re.Pattern[str]:
@@ -193,6 +194,8 @@ def _strength(page: Page, settings: Sequence[Setting], index: int, start: int, e
     strength = math.exp(-page.tokens_between(near, far) / _FADE_TOKENS)
     breaks = min(page.breaks_between(near, far), 3)
     if not ahead:
+        if _claimed(page, settings, index, end):
+            return 0.0
         apposed = _grammar("apposed").match(page.text, quantity.end) is not None
         strength *= _APPOSED_STRENGTH if apposed else _BEHIND
         breaks = max(breaks - apposed, 0)
@@ -202,6 +205,14 @@ def _strength(page: Page, settings: Sequence[Setting], index: int, start: int, e
         following = page.text[other.end : far] if ahead else page.text[near : other.start]
         strength *= _LISTED if _lists(following.split(".")[0]) else _OTHER_LEVEL
     return strength
+
+
+def _claimed(page: Page, settings: Sequence[Setting], index: int, cue_end: int) -> bool:
+    """True for a word behind a level that opens the next one: ``15 900, SL 15 950``."""
+    if index + 1 >= len(settings):
+        return False
+    following = settings[index + 1].quantity
+    return following.start >= cue_end and page.tokens_between(cue_end, following.start) <= _CLAIM_TOKENS
 
 
 def _by_relation(page: Page, setting: Setting, lexicon: Lexicon, votes: dict[str, float]) -> None:
