@@ -84,7 +84,7 @@ class RiskConfig(Section):
 class SignalConfig(Section):
     """Signal generation and aggregation."""
 
-    poi_min_score: float = 0.5
+    poi_min_score: float = 0.65
     reward_to_risk: float = 2.0
     expiry_seconds: int = 900
     cooldown_seconds: int = 1_800

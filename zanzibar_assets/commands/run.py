@@ -80,7 +80,7 @@ def command(
     name = account or account_name("SIM", [chosen, first, last, folder, trade_sessions, paper_unapproved])
     settings = {
         "sierra_dir": str(folder),
-        "inbox_dir": str(inbox.resolve()) if inbox else None,
+        "inbox_dir": str((inbox or config.home / "inbox").resolve()),
         "instruments": chosen,
     }
     zanzibar = ZanzibarResource(

@@ -120,7 +120,7 @@ def build_step(
     context: dg.AssetExecutionContext, zanzibar: ZanzibarResource, spec: TableSpec, names: Sequence[str]
 ) -> dg.MaterializeResult[Any]:
     """Build every partition of a step and report it."""
-    workspace = zanzibar.workspace(context.run_id)
+    workspace = zanzibar.workspace(context.run.run_id)
     keys = sorted(PartitionKey.parse(str(key)) for key in context.partition_keys)
     tags = context.run.tags
     outcomes = [

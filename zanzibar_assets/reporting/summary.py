@@ -100,7 +100,12 @@ class RunSummary:
     def is_complete(self) -> bool:
         """True when no partition failed or is blocked and every blocking check passed."""
         stopped = any(t.blocked or t.failed for t in self.tables)
-        return bool(self.tables) and not self.errors and not stopped and not any(c.blocking for c in self.failed_checks)
+        return (
+            bool(self.tables)
+            and not self.errors
+            and not stopped
+            and not any(c.blocking for c in self.failed_checks)
+        )
 
     def verdict(self) -> str:
         """The outcome in one sentence."""

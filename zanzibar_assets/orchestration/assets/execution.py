@@ -147,7 +147,7 @@ def execution_op(context: dg.AssetExecutionContext, zanzibar: ZanzibarResource):
     """Take the session's signals through the gates to the terminal."""
     if BACKFILL_TAG in context.run.tags:
         raise dg.Failure("a backfill never trades: start the execution job for the session instead")
-    workspace = zanzibar.workspace(context.run_id)
+    workspace = zanzibar.workspace(context.run.run_id)
     outcome = build_one(workspace, ORDERS, PartitionKey.parse(context.partition_key))
     refuse_if_nothing_usable([outcome])
     for table in TABLES_OF_OP:
