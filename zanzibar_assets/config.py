@@ -82,7 +82,7 @@ class RiskConfig(Section):
 
 
 class SignalConfig(Section):
-    """Signal generation and aggregation."""
+    """Signal generation and aggregation; the limit a session holds for each instrument and source."""
 
     poi_min_score: float = 0.65
     reward_to_risk: float = 2.0

@@ -22,6 +22,7 @@ from zanzibar_assets.vocabulary import US_PER_SECOND, ModelVerdict, SignalStatus
 @dataclass(slots=True)
 class _Kept:
     instrument: str
+    source: str
     direction: int
     known_us: int
     expires_us: int
@@ -81,7 +82,7 @@ def _judge(state: _State, row: Mapping[str, Any]) -> dict[str, Any]:
     case = _Case(row, instrument, known_us, expires_us)
     dropped = next((reason for rule in _RULES if (reason := rule(state, case))), None)
     if dropped is None:
-        state.kept.append(_Kept(instrument.id, row["dir"], known_us, expires_us))
+        state.kept.append(_Kept(instrument.id, row["source"], row["dir"], known_us, expires_us))
     return {
         **{name: row[name] for name in _CARRIED},
         "stop_distance": row["stop_distance_ticks"] * instrument.tick_size,
@@ -202,9 +203,10 @@ def _cooldown_gate(state: _State, case: _Case) -> str | None:
 
 
 def _count_gate(state: _State, case: _Case) -> str | None:
-    """A limited number of signals a session."""
+    """A limited number of signals a session of each source and instrument: none crowds out the other."""
     limit = state.config.signals.max_signals_per_session
-    return f"{limit} signals of the session are kept already" if len(state.kept) >= limit else None
+    own = [k for k in state.kept if k.instrument == case.instrument.id and k.source == case.row["source"]]
+    return f"{limit} of this kind are kept in the session already" if len(own) >= limit else None
 
 
 _Rule = Callable[[_State, _Case], str | None]
