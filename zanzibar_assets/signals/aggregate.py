@@ -206,7 +206,7 @@ def _count_gate(state: _State, case: _Case) -> str | None:
     """A limited number of signals a session of each source and instrument: none crowds out the other."""
     limit = state.config.signals.max_signals_per_session
     own = [k for k in state.kept if k.instrument == case.instrument.id and k.source == case.row["source"]]
-    return f"{limit} of this kind are kept in the session already" if len(own) >= limit else None
+    return f"{limit} signals of this kind are kept in the session already" if len(own) >= limit else None
 
 
 _Rule = Callable[[_State, _Case], str | None]
