@@ -32,6 +32,7 @@ from zanzibar_assets.vocabulary import Grain, Stage
 
 THROUGH_TAG = "zanzibar/through"
 FORCE_TAG = "zanzibar/force"
+BACKFILL_TAG = "dagster/backfill"
 MARKET_PARTITIONS_PER_RUN = 60
 SPECS: dict[str, TableSpec] = {}
 """Every table's builder by name, in the order of definition: the table of contents of the graph."""
@@ -100,11 +101,26 @@ def backfill_policy(contract: TableContract) -> dg.BackfillPolicy | None:
 
     Tables of the account have none: they are outside every backfill.
     """
-    if contract.stage in (Stage.EXECUTION, Stage.REPORTING):
+    if of_account(contract):
         return None
     if contract.grain is Grain.MARKET:
         return dg.BackfillPolicy.multi_run(MARKET_PARTITIONS_PER_RUN)
-    return dg.BackfillPolicy.single_run() if contract.grain is Grain.SESSION else dg.BackfillPolicy.multi_run(1)
+    return (
+        dg.BackfillPolicy.single_run() if contract.grain is Grain.SESSION else dg.BackfillPolicy.multi_run(1)
+    )
+
+
+def of_account(contract: TableContract) -> bool:
+    """True for tables of the account: of what was sent, held and reported."""
+    return contract.stage in (Stage.EXECUTION, Stage.REPORTING)
+
+
+def refuse_backfill(context: dg.AssetExecutionContext) -> None:
+    """Fail in plain words when tables of the account are asked for by a backfill or over a range."""
+    if BACKFILL_TAG in context.run.tags or len(context.partition_keys) != 1:
+        raise dg.Failure(
+            "a backfill never trades: start the execution job for one session instead", allow_retries=False
+        )
 
 
 def check_spec(name: str, table: str) -> dg.AssetCheckSpec:
@@ -120,6 +136,8 @@ def build_step(
     context: dg.AssetExecutionContext, zanzibar: ZanzibarResource, spec: TableSpec, names: Sequence[str]
 ) -> dg.MaterializeResult[Any]:
     """Build every partition of a step and report it."""
+    if of_account(spec.contract):
+        refuse_backfill(context)
     workspace = zanzibar.workspace(context.run.run_id)
     keys = sorted(PartitionKey.parse(str(key)) for key in context.partition_keys)
     tags = context.run.tags
@@ -128,17 +146,15 @@ def build_step(
         for key in keys
     ]
     refuse_if_nothing_usable(outcomes)
+    last = next((o for o in reversed(outcomes) if o.frame is not None), None)
     for outcome in outcomes:
         path = str(workspace.lake.path(spec.table, outcome.key, spec.contract.version))
-        context.add_asset_metadata(
-            outcome_metadata(outcome, path), asset_key=spec.table, partition_key=dagster_key(outcome.key)
-        )
-    last = next((o for o in reversed(outcomes) if o.frame is not None), None)
-    metadata: dict[str, Any] = {}
-    if last is not None:
-        metadata["dagster/column_schema"] = column_schema(spec.table)
-        metadata.update(plot_metadata(spec.table, last.frame))
-    return dg.MaterializeResult(metadata=metadata, check_results=check_results(outcomes, names))
+        metadata = outcome_metadata(outcome, path)
+        if outcome is last:  # one picture a run, on the partition that it shows
+            metadata |= plot_metadata(spec.table, outcome.frame)
+        context.add_asset_metadata(metadata, asset_key=spec.table, partition_key=dagster_key(outcome.key))
+    shared = {} if last is None else {"dagster/column_schema": column_schema(spec.table)}
+    return dg.MaterializeResult(metadata=shared, check_results=check_results(outcomes, names))
 
 
 def refuse_if_nothing_usable(outcomes: Sequence[BuildOutcome]) -> None:
