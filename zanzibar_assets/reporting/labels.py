@@ -19,3 +19,9 @@ def marks(row: Mapping[str, object]) -> str:
     found += ["UNAPPROVED"] if row.get("approved") is False else []
     found += ["spread assumed"] if row.get("spread_assumed") else []
     return ", ".join(found)
+
+
+def fate(row: Mapping[str, object]) -> str:
+    """A signal's status and reason as one sentence, the status once."""
+    status, reason = str(row["status"]), str(row["reason"])
+    return reason if reason.startswith(status) else f"{status}: {reason}"

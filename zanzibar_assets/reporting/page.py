@@ -6,6 +6,7 @@ is escaped.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
@@ -13,7 +14,7 @@ from string import Template
 from typing import TYPE_CHECKING, Any
 
 from zanzibar_assets.reporting import plots
-from zanzibar_assets.reporting.labels import DIRECTION, MODEL_WORDS, marks
+from zanzibar_assets.reporting.labels import DIRECTION, MODEL_WORDS, fate, marks
 from zanzibar_assets.reporting.session import SessionInputs, market_sentence, report_lines, verdict
 
 if TYPE_CHECKING:
@@ -73,8 +74,9 @@ def _chart(inputs: SessionInputs, instrument: str) -> str:
     signals, fills = _own(inputs.signals, instrument), _own(inputs.fills, instrument)
     kept = signals.filter(signals["status"] == "kept").height
     sentence += (
-        f" {kept} kept signals and {fills.height} deals are marked where they became known; deals stand on "
-        "the market's price then, since the traded symbol has its own price."
+        f" Shaded: the {plots.MOST_ZONES} best zones of interest. {kept} kept signals and "
+        f"{fills.height} deals are marked where they became known; deals stand on the market's price "
+        "then, since the traded symbol has its own price."
     )
     label = " (SIMULATED)" if inputs.simulated_data else ""
     images = [
@@ -107,6 +109,23 @@ def _own(frame: pl.DataFrame, instrument: str) -> pl.DataFrame:
 
 
 def _signals(frame: pl.DataFrame) -> str:
+    """Kept signals in the open, dropped ones folded beneath the reasons that dropped them."""
+    if frame.is_empty():
+        return "<p>No signals in this session.</p>"
+    kept = frame.filter(frame["status"] == "kept")
+    dropped = frame.filter(frame["status"] == "dropped")
+    parts = [_signal_table("Kept signals", kept, "No signal was kept.")]
+    if dropped.height:
+        counts = Counter(dropped["reason"].to_list()).most_common(3)
+        common = "; ".join(f"{count} {reason}" for reason, count in counts)
+        table = _signal_table("Dropped signals, each with its reason", dropped, "")
+        parts.append(
+            f"<details><summary>{dropped.height} dropped, mostly: {escape(common)}</summary>{table}</details>"
+        )
+    return "\n".join(parts)
+
+
+def _signal_table(caption: str, frame: pl.DataFrame, without: str) -> str:
     columns = [
         ("Known (UTC)", False), ("Instrument", False), ("Side", False), ("Entry", True), ("Stop away", True),
         ("Target away", True), ("Risk %", True), ("From", False), ("Fate and reason", False),
@@ -117,7 +136,7 @@ def _signals(frame: pl.DataFrame) -> str:
             f"{row['known_at']:%H:%M:%S}", row["instrument"], DIRECTION[row["dir"]], _number(row["entry"]),
             _number(row["stop_distance"]), _number(row["target_distance"]), _number(row["risk_pct"]),
             "rules" if row["source"] == "poi" else f"model {row['model_id']}",
-            f"{row['status']}: {row['reason']}", marks(row),
+            fate(row), marks(row),
         ]
         for row in frame.iter_rows(named=True)
     ]  # fmt: skip

@@ -64,7 +64,10 @@ def price_chart(
         _zones(axes, bars, points_of_interest, theme)
     _signals(axes, signals, theme)
     _deals(axes, bars, fills, theme)
-    axes.legend(loc="upper left", fontsize=8, frameon=False, labelcolor=theme.ink, ncols=4)
+    handles, names = axes.get_legend_handles_labels()
+    figure.legend(
+        handles, names, loc="outside lower left", fontsize=8, frameon=False, labelcolor=theme.ink, ncols=6
+    )
     width = np.timedelta64(int(bars["bar_seconds"][0]) if bars.height else 60, "s")
     volume.bar(times, bars["volume"].to_numpy(), width=width, color=theme.price, align="edge", linewidth=0)
     volume.set_ylabel("volume", color=theme.ink, fontsize=8)

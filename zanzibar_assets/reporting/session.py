@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from zanzibar_assets.contracts.registry import conform
-from zanzibar_assets.reporting.labels import DIRECTION, MODEL_WORDS, marks
+from zanzibar_assets.reporting.labels import DIRECTION, MODEL_WORDS, fate, marks
 
 if TYPE_CHECKING:
     import polars as pl
@@ -133,9 +133,9 @@ def _signal_lines(inputs: SessionInputs) -> Iterator[Line]:
     for row in inputs.signals.iter_rows(named=True):
         origin = "rules" if row["source"] == "poi" else f"model {row['model_id']}"
         text = (
-            f"{row['status']}: {row['instrument']} {DIRECTION[row['dir']]} at {row['entry']:,.2f}, stop "
+            f"{row['instrument']} {DIRECTION[row['dir']]} at {row['entry']:,.2f}, stop "
             f"{row['stop_distance']:,.2f} away, target {row['target_distance']:,.2f} away, risk "
-            f"{row['risk_pct']:.2f} %, from {origin}, known {row['known_at']:%H:%M:%S} UTC. {row['reason']}"
+            f"{row['risk_pct']:.2f} %, from {origin}, known {row['known_at']:%H:%M:%S} UTC. {fate(row)}"
         )
         yield ("signals", row["signal_id"], _marked(text, row))
 

@@ -75,6 +75,13 @@ def test_page_can_be_read_without_seeing_it(html):
     assert anchors == {heading["id"] for heading in reader.of("h2")}
 
 
+def test_dropped_signals_are_folded_beneath_their_reasons(html):
+    signals = html.split('id="signals"')[1].split("</section>")[0]
+    shown, folded = signals.split("<details>")
+    assert "1 dropped, mostly: 1 cooling down" in folded
+    assert "cooling down" not in shown
+
+
 def test_page_has_a_light_and_a_dark_chart(html):
     reader = read(html)
     (dark,) = reader.of("source")

@@ -68,7 +68,9 @@ def test_every_signal_order_and_deal_has_its_line_with_its_marks():
     signals = lines_of(report, "signals")
     assert list(signals) == ["sig-6", "sig-8", "sig-9"]
     assert signals["sig-6"].endswith("[SIMULATED]")
-    assert signals["sig-8"].startswith("dropped: SIM_ES buy at 4,702.00")
+    assert signals["sig-8"].startswith("SIM_ES buy at 4,702.00")
+    assert signals["sig-8"].endswith("dropped: cooling down [SIMULATED]")
+    assert "kept: kept" not in signals["sig-6"]
     assert signals["sig-9"].endswith("[SIMULATED, UNAPPROVED]")
     orders = lines_of(report, "orders")
     assert orders["int-6"] == "filled: buy 0.50 US500.sim at 4,690.50. done [SIMULATED]"

@@ -20,7 +20,7 @@ def summarise(records, statuses=None, **changes):
         "signals": frames.signals(), "orders": frames.orders(), "fills": frames.fills(),
         "account_state": frames.account_state(), "validation_by_instrument": {"SIM_ES": frames.validation()},
         "notes": ["SIM_ES has no earlier session: regimes are empty"],
-        "look_next": [("zanzibar up", "the graph")], "seconds": 12.3456,
+        "look_next": [("zanzibar up", "the graph")], "seconds": 12.3456, "errors": [],
     }  # fmt: skip
     return summarise_run(records=records, statuses=statuses or {}, **(inputs | changes))
 
@@ -82,6 +82,13 @@ def test_a_warning_alone_does_not_make_the_run_incomplete():
 )
 def test_verdict_says_what_was_traded(changes, ending):
     assert summarise(sound_records(), **changes).verdict().endswith(ending)
+
+
+def test_a_failed_run_is_never_called_complete():
+    summary = summarise(sound_records(), errors=["execution failed: the terminal is gone"])
+    assert not summary.is_complete
+    assert not summary.verdict().startswith("DONE")
+    assert "the terminal is gone" in json.dumps(summary.to_json())
 
 
 def test_one_live_order_is_enough_to_call_the_account_live():
