@@ -54,7 +54,8 @@ def test_sweep_removes_what_dead_writers_left_and_nothing_else(tmp_path):
     lake = Lake(tmp_path)
     lake.write("bars", KEY, 1, FRAME)
     folder = lake.path("bars", KEY, 1).parent
-    done = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True)
+    asks = [sys.executable, "-c", "import os; print(os.getpid())"]
+    done = subprocess.run(asks, capture_output=True, check=True)
     dead = folder / f"part.parquet.{int(done.stdout)}{TEMPORARY_SUFFIX}"
     mine = folder / f"part.parquet.{os.getpid()}{TEMPORARY_SUFFIX}"
     dead.write_bytes(b"torn")

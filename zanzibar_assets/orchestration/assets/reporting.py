@@ -57,25 +57,19 @@ def session_report(inputs: Inputs) -> pl.DataFrame:
 def _session_inputs(inputs: Inputs) -> SessionInputs:
     from zanzibar_assets.reporting.session import SessionInputs
 
-    tables = (
-        "signals",
-        "orders",
-        "fills",
-        "account_state",
-        "performance",
-        "narratives",
-        "narrative_scores",
-    )
-    maps = {
-        "bars": inputs.across("bars"),
-        "points_of_interest": inputs.across("points_of_interest"),
-        "validation": inputs.across("validation_report"),
-        "risk": inputs.across("risk_parameters"),
-    }
     return SessionInputs(
         session=inputs.session,
-        **{table: inputs.read(table) for table in tables},
-        **maps,
+        signals=inputs.read("signals"),
+        orders=inputs.read("orders"),
+        fills=inputs.read("fills"),
+        account_state=inputs.read("account_state"),
+        performance=inputs.read("performance"),
+        narratives=inputs.read("narratives"),
+        narrative_scores=inputs.read("narrative_scores"),
+        bars=inputs.across("bars"),
+        points_of_interest=inputs.across("points_of_interest"),
+        validation=inputs.across("validation_report"),
+        risk=inputs.across("risk_parameters"),
         checks=inputs.checks_of(CHECKED_TABLES),
         left_out=tuple(inputs.notes.get("left_out", ())),
         simulated_data=inputs.simulated,
