@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import dagster as dg
 
-from zanzibar_assets.calendars import CLOSES, session_at, session_window
+from zanzibar_assets.calendars import CLOSES, is_session, session_at, session_window
 from zanzibar_assets.instruments import Instrument
 from zanzibar_assets.orchestration.jobs import RETRAINING, SESSION_PIPELINE, VALIDATION
 from zanzibar_assets.orchestration.partitions import dagster_key, register
@@ -15,16 +17,21 @@ from zanzibar_assets.orchestration.resources import ZanzibarResource
 from zanzibar_assets.orchestration.table_asset import THROUGH_TAG
 from zanzibar_assets.store.keys import PartitionKey
 from zanzibar_assets.store.workspace import Workspace
-from zanzibar_assets.vocabulary import US_PER_SECOND, to_us
-
-CLOSED_WITHIN_US = 3_600 * US_PER_SECOND
+from zanzibar_assets.vocabulary import to_us
 
 
-def closed_session(instrument: Instrument, now_us: int) -> str | None:
-    """Session of the instrument that closed within the last hour, or None (weekend, holiday)."""
-    session = session_at(instrument, now_us - CLOSED_WITHIN_US)
-    close = session_window(instrument, session).close_us
-    return session if now_us - CLOSED_WITHIN_US < close <= now_us else None
+def closed_session(instrument: Instrument, since_us: int, now_us: int) -> str | None:
+    """Session of the instrument that closed within ``(since_us, now_us]``, or None (weekend, holiday)."""
+    session = session_at(instrument, since_us)
+    return session if session_window(instrument, session).close_us <= now_us else None
+
+
+def previous_tick(tick: datetime, zone: str) -> datetime:
+    """The daily tick before: the same time of the day on the zone's clock, a day earlier.
+
+    Early closes lie hours before the tick, and a day has 23 or 25 hours when the clocks change.
+    """
+    return tick.astimezone(ZoneInfo(zone)) - timedelta(days=1)
 
 
 def build_schedules(jobs: dict[str, Any]) -> list[dg.ScheduleDefinition]:
@@ -46,20 +53,21 @@ def _close_schedule(calendar: str, cron: str, zone: str, jobs: dict[str, Any]) -
     )
     def at_close(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
         workspace = _workspace(context)
-        now_us = to_us(context.scheduled_execution_time)
-        requests = list(_close_requests(context, workspace, calendar, now_us))
+        tick = context.scheduled_execution_time
+        span = (to_us(previous_tick(tick, zone)), to_us(tick))
+        requests = list(_close_requests(context, workspace, calendar, span))
         yield from requests
         if not requests:
-            yield dg.SkipReason(f"no session of {calendar} closed in the hour before this tick")
+            yield dg.SkipReason(f"no session of {calendar} closed in the day before this tick")
 
     return at_close
 
 
 def _close_requests(
-    context: dg.ScheduleEvaluationContext, workspace: Workspace, calendar: str, now_us: int
+    context: dg.ScheduleEvaluationContext, workspace: Workspace, calendar: str, span: tuple[int, int]
 ) -> Iterator[dg.RunRequest]:
     for instrument in workspace.active_instruments():
-        session = closed_session(instrument, now_us) if instrument.calendar == calendar else None
+        session = closed_session(instrument, *span) if instrument.calendar == calendar else None
         if session is None:
             continue
         register(context.instance, [instrument.id], [session])
@@ -105,7 +113,8 @@ def _model_requests(
     requests = []
     for instrument in workspace.active_instruments():
         built = workspace.sessions_built("feature_matrix", [instrument.id])
-        closed = [s for s in built if session_window(instrument, s).close_us <= now_us]
+        own = [s for s in built if is_session(instrument, s)]  # closed days are built too, empty
+        closed = [s for s in own if session_window(instrument, s).close_us <= now_us]
         if not closed or not workspace.manifest.of_table(needs, instrument.id):
             continue
         register(context.instance, [instrument.id], [])

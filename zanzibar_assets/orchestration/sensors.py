@@ -7,16 +7,15 @@ from typing import Any
 import dagster as dg
 
 from zanzibar_assets.calendars import session_at
+from zanzibar_assets.config import stable_hash
 from zanzibar_assets.errors import ZanzibarError
-from zanzibar_assets.ingestion.sources import session_slices
+from zanzibar_assets.ingestion.sources import SourceFile, session_slices
 from zanzibar_assets.orchestration.jobs import (
     EXECUTION,
     PIPELINE_FEATURES,
     PIPELINE_SIGNALS,
     PIPELINE_TABLES,
-    RETRAINING,
     SESSION_PIPELINE,
-    VALIDATION,
 )
 from zanzibar_assets.orchestration.partitions import SESSION_DIMENSION, dagster_key, register
 from zanzibar_assets.orchestration.resources import ZanzibarResource, clock_us
@@ -34,7 +33,7 @@ def build_sensors(jobs: dict[str, Any]) -> list[dg.SensorDefinition]:
         _follow(jobs, SESSION_PIPELINE, PIPELINE_TABLES, per_instrument=False),
         _follow(jobs, PIPELINE_TABLES, PIPELINE_FEATURES, per_instrument=True),
         _follow(jobs, PIPELINE_FEATURES, PIPELINE_SIGNALS, per_instrument=False),
-        _failed_runs(jobs),
+        _failed_runs(),
     ]
 
 
@@ -52,16 +51,16 @@ def _sierra_files(jobs: dict[str, Any]) -> dg.SensorDefinition:
         description="New bytes in the Sierra folder: builds the sessions that they belong to.",
     )
     def sierra_files(context: dg.SensorEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
-        seen: dict[str, int] = json.loads(context.cursor or "{}")
+        seen: dict[str, list[Any]] = json.loads(context.cursor or "{}")
         workspace = _workspace(context)
         touched, now = new_sessions(workspace, seen)
         context.update_cursor(json.dumps(now, sort_keys=True))
         if not touched:
             yield dg.SkipReason("no new bytes")
-        for (instrument, session), end_byte in sorted(touched.items()):
+        for (instrument, session), marks in sorted(touched.items()):
             register(context.instance, [instrument], [session])
             yield dg.RunRequest(
-                run_key=f"bytes|{instrument}|{session}|{end_byte}",
+                run_key=f"bytes|{instrument}|{session}|{stable_hash(marks)}",
                 partition_key=dagster_key(PartitionKey(instrument, session)),
             )
 
@@ -69,27 +68,42 @@ def _sierra_files(jobs: dict[str, Any]) -> dg.SensorDefinition:
 
 
 def new_sessions(
-    workspace: Workspace, seen: dict[str, int]
-) -> tuple[dict[tuple[str, str], int], dict[str, int]]:
-    """Sessions that hold bytes past the cursor, and the new cursor (file name -> bytes taken).
+    workspace: Workspace, seen: dict[str, list[Any]]
+) -> tuple[dict[tuple[str, str], list[str]], dict[str, list[Any]]]:
+    """Sessions that hold bytes past the cursor with marks of those bytes, and the new cursor.
 
-    Only whole records count: a torn tail is taken when it is complete. A file that became smaller
-    is read from its start again.
+    The cursor holds for each file the bytes taken and a mark of them. Only whole records count: a
+    torn tail is taken when it is complete. A file that became smaller, or whose first or last taken
+    record is another one now, was written anew: all of it is new.
     """
-    touched: dict[tuple[str, str], int] = {}
-    now: dict[str, int] = {}
+    touched: dict[tuple[str, str], list[str]] = {}
+    now: dict[str, list[Any]] = {}
     for instrument in workspace.active_instruments():
         for file in workspace.sources.files(instrument):
             pieces = session_slices(file, instrument)
             whole = max((piece.end_byte for piece in pieces), default=0)
-            offset = seen.get(file.path.name, 0)
-            offset = 0 if whole < offset else offset
-            now[file.path.name] = whole
+            now[file.path.name] = [whole, _mark(file, whole)]
+            offset, mark_then = seen.get(file.path.name, (0, ""))
+            if offset > whole or _mark(file, offset) != mark_then:
+                offset = 0
             for piece in pieces:
                 if piece.end_byte > offset:
                     key = (instrument.id, piece.session)
-                    touched[key] = max(touched.get(key, 0), piece.end_byte)
+                    what = f"{file.path.name}|{piece.end_byte}|{_mark(file, piece.end_byte)}"
+                    touched.setdefault(key, []).append(what)
     return touched, now
+
+
+def _mark(file: SourceFile, end_byte: int) -> str:
+    """Hash of a file's first record and of the one that ends at ``end_byte``; empty for no record."""
+    if end_byte <= file.header_bytes:
+        return ""
+    with file.path.open("rb") as stream:
+        records = []
+        for offset in (file.header_bytes, end_byte - file.record_bytes):
+            stream.seek(offset)
+            records.append(stream.read(file.record_bytes))
+    return stable_hash([record.hex() for record in records])
 
 
 def _narrative_inbox(jobs: dict[str, Any]) -> dg.SensorDefinition:
@@ -164,9 +178,13 @@ def _follow(jobs: dict[str, Any], first: str, then: str, *, per_instrument: bool
         if not per_instrument:
             yield dg.RunRequest(run_key=run_key, partition_key=session)
             return
-        for instrument in zanzibar.workspace().active_instruments():
-            key = dagster_key(PartitionKey(instrument.id, session))
-            yield dg.RunRequest(run_key=f"{run_key}|{instrument.id}", partition_key=key)
+        workspace = zanzibar.workspace()
+        keys = [PartitionKey(instrument.id, session) for instrument in workspace.active_instruments()]
+        built = [key for key in keys if workspace.manifest.get("labels", key) is not None]
+        for key in built:
+            yield dg.RunRequest(run_key=f"{run_key}|{key.instrument}", partition_key=dagster_key(key))
+        if not built:
+            yield dg.SkipReason(f"no instrument has been built for {session} yet")
 
     return follow
 
@@ -179,10 +197,10 @@ def run_session(tags: Any) -> str | None:
     return PartitionKey.parse(str(found)).session
 
 
-def _failed_runs(jobs: dict[str, Any]) -> dg.SensorDefinition:
+def _failed_runs() -> dg.SensorDefinition:
+    # No list of jobs: every run of this code location, materializations from the UI among them.
     @dg.run_failure_sensor(
         name="failed_runs",
-        monitored_jobs=[jobs[name] for name in (SESSION_PIPELINE, RETRAINING, VALIDATION, EXECUTION)],
         default_status=dg.DefaultSensorStatus.RUNNING,
         minimum_interval_seconds=15,
         description="A failed run becomes an alert: kept in the metadata database, shown by `status`.",

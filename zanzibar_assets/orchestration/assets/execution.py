@@ -17,6 +17,7 @@ from zanzibar_assets.orchestration.table_asset import (
     SPECS,
     build_one,
     check_spec,
+    refuse_backfill,
     refuse_if_nothing_usable,
     table_asset,
 )
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from zanzibar_assets.store.inputs import Inputs
     from zanzibar_assets.store.workspace import Workspace
 
-BACKFILL_TAG = "dagster/backfill"
 READS = ("signals", "broker_status", "clean_ticks", "clean_dom", "bars")
 TABLES_OF_OP = ("orders", "fills", "account_state")
 
@@ -145,8 +145,7 @@ def _spec(table: str, text: str) -> dg.AssetSpec:
 )
 def execution_op(context: dg.AssetExecutionContext, zanzibar: ZanzibarResource):  # type: ignore[no-untyped-def]  # noqa: ANN201
     """Take the session's signals through the gates to the terminal."""
-    if BACKFILL_TAG in context.run.tags:
-        raise dg.Failure("a backfill never trades: start the execution job for the session instead")
+    refuse_backfill(context)
     workspace = zanzibar.workspace(context.run.run_id)
     outcome = build_one(workspace, ORDERS, PartitionKey.parse(context.partition_key))
     refuse_if_nothing_usable([outcome])
