@@ -55,7 +55,8 @@ def command(
                 errors.append(result.error)
     printer.close()
     counts = Counter(item.status for item in printer.seen)
-    document = {
+    problems = printer.problems() + errors
+    document: dict[str, object] = {
         "partitions": len(printer.seen),
         "built": counts["built"],
         "up_to_date": counts["up_to_date"],
@@ -63,7 +64,7 @@ def command(
         "seconds": round(time.perf_counter() - started, 3),
         "seconds_in_builders": round(sum(item.seconds for item in printer.seen), 3),
         "sessions": len(sessions),
-        "problems": printer.problems() + errors,
+        "problems": problems,
     }
     if as_json:
         click.echo(json.dumps(document, indent=2))
@@ -73,7 +74,7 @@ def command(
             f"{document['up_to_date']} up to date, {document['failed']} held back, "
             f"{document['seconds']} s"
         )
-        for problem in document["problems"][:20]:
+        for problem in problems[:20]:
             click.echo(f"  {problem}", err=True)
     if document["failed"] or errors:
         raise click.exceptions.Exit(1)

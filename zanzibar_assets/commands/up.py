@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 
@@ -35,6 +36,7 @@ def command(port: int, host: str) -> None:
             expected="one of " + ", ".join(LOOPBACK),
             action="Dagster's UI is unguarded: reach it through an SSH tunnel instead",
         )
+    refuse_taken(host, port)
     from zanzibar_assets.orchestration.instance import open_instance, prepare_instance
     from zanzibar_assets.orchestration.reaper import reap
 
@@ -49,3 +51,15 @@ def command(port: int, host: str) -> None:
     environment = {**os.environ, "DAGSTER_HOME": str(folder), HOME_VARIABLE: str(config.home)}
     arguments = ["dev", "-m", "zanzibar_assets.definitions", "--host", host, "--port", str(port)]
     sys.exit(subprocess.call([sys.executable, "-m", "dagster", *arguments], env=environment))
+
+
+def refuse_taken(host: str, port: int) -> None:
+    """UsageError when something listens on the address already."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.settimeout(1.0)
+        if probe.connect_ex((host, port)) == 0:
+            raise UsageError(
+                f"port {port} is taken on {host}",
+                action="stop the other `zanzibar up`, or choose another --port",
+            )
