@@ -45,7 +45,9 @@ def outcome_metadata(outcome: BuildOutcome, path: str) -> dict[str, Any]:
 
 def inputs_markdown(record: PartitionRecord, most: int = 40) -> str:
     """Table of a partition's inputs and their fingerprints."""
-    rows = [f"| {i.table} | {i.key} | `{i.fingerprint}` |" for i in record.inputs[:most]]
+    # A bar would end the table's cell: instrument and session are shown with a comma.
+    shown = [(i.table, i.key.replace("|", ", "), i.fingerprint) for i in record.inputs[:most]]
+    rows = [f"| {table} | {key} | `{fingerprint}` |" for table, key, fingerprint in shown]
     if len(record.inputs) > most:
         rows.append(f"| ... | {len(record.inputs) - most} more | |")
     return "\n".join(["| input | partition or bytes | fingerprint |", "|---|---|---|", *rows])

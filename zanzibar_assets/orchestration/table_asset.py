@@ -81,7 +81,10 @@ def table_asset(
             code_version=spec.code_version,
             owners=[owner],
             kinds=set(kinds),
-            metadata={"contract": f"{table} v{spec.contract.version}", "side_tables": ", ".join(side_tables)},
+            metadata={
+                "contract": f"{table} v{spec.contract.version}",
+                **({"written_beside": ", ".join(side_tables)} if side_tables else {}),
+            },
             check_specs=[check_spec(name, table) for name in names],
         )
         def build(context: dg.AssetExecutionContext, zanzibar: ZanzibarResource):  # type: ignore[no-untyped-def]  # noqa: ANN202
