@@ -23,9 +23,7 @@ def make_market(folder: Path, names: tuple[str, ...], sessions: int, trades: int
     """Simulated Sierra files; returns the inbox."""
     known = load_instruments()
     options = SimulatorOptions(trades_per_session=trades)
-    result = simulate(
-        folder, [known[n] for n in names], sessions, SEED, options, first_session=FIRST_SESSION
-    )
+    result = simulate(folder, [known[n] for n in names], sessions, SEED, options, first_session=FIRST_SESSION)
     return result.narratives_path.parent
 
 

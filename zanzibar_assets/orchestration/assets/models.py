@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from zanzibar_assets.store.inputs import Inputs
 
-TRAINING_MODULES = ("ml.training", "ml.cross_validation", "ml.trials")
+TRAINING_MODULES = ("ml.training", "ml.cross_validation", "ml.trials", "ml.stored_trials")
 
 
 @table_asset(

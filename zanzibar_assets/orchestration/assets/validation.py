@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @table_asset(
     reads=["trained_model"],
-    modules=["ml.validation", "ml.sharpe", "ml.ic"],
+    modules=["ml.validation", "ml.sharpe", "ml.ic", "ml.stored_trials"],
     sections=["model"],
     checks=["model_may_trade"],
     owner="team:quant",
