@@ -135,7 +135,7 @@ def _signal_table(caption: str, frame: pl.DataFrame, without: str) -> str:
         [
             f"{row['known_at']:%H:%M:%S}", row["instrument"], DIRECTION[row["dir"]], _number(row["entry"]),
             _number(row["stop_distance"]), _number(row["target_distance"]), _number(row["risk_pct"]),
-            "rules" if row["source"] == "poi" else f"model {row['model_id']}",
+            "rules" if row["source"] == "poi" else f"model {row['model_id'][:8]}",
             fate(row), marks(row),
         ]
         for row in frame.iter_rows(named=True)
@@ -210,7 +210,7 @@ def _lines(inputs: SessionInputs, sections: Sequence[str], without: str) -> str:
 def _table(caption: str, columns: Sequence[Column], rows: Sequence[Sequence[str]], without: str) -> str:
     if not rows:
         return f"<p>{escape(without)}</p>"
-    kinds = [' class="number"' if numeric else "" for _, numeric in columns]
+    kinds = [_cell_class(name, numeric) for name, numeric in columns]
     head = "".join(
         f'<th scope="col"{kind}>{escape(name)}</th>' for (name, _), kind in zip(columns, kinds, strict=True)
     )
@@ -222,6 +222,13 @@ def _table(caption: str, columns: Sequence[Column], rows: Sequence[Sequence[str]
         f'<div class="wide" tabindex="0" role="region" aria-label="{escape(caption)}"><table>'
         f"<caption>{escape(caption)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
     )
+
+
+def _cell_class(name: str, numeric: bool) -> str:
+    """Numbers stand right; sentences get the width that they need to be read."""
+    if numeric:
+        return ' class="number"'
+    return ' class="words"' if "reason" in name.lower() else ""
 
 
 def _number(value: Any, digits: int = 2) -> str:
