@@ -143,6 +143,7 @@ def _new_signals(jobs: dict[str, Any]) -> dg.SensorDefinition:
         if not found:
             yield dg.SkipReason("no usable signals of a running session")
         for session, fingerprint in found:
+            register(context.instance, [], [session])
             yield dg.RunRequest(run_key=f"signals|{session}|{fingerprint}", partition_key=session)
 
     return new_signals

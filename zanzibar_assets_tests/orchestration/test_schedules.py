@@ -14,6 +14,8 @@ from zanzibar_assets.orchestration.schedules import closed_session, previous_tic
 from zanzibar_assets.vocabulary import Verdict, to_us
 from zanzibar_assets_tests.orchestration import home, ticks
 
+# Dagster warns of the tag keys that it makes itself for partitions of two dimensions.
+pytestmark = pytest.mark.filterwarnings("ignore:Non-compliant tag keys:DeprecationWarning")
 KNOWN = load_instruments()
 CHICAGO = "America/Chicago"
 NAMES = ("SIM_BTC", "SIM_ES", "SIM_NQ")
@@ -69,11 +71,7 @@ def test_a_day_of_a_market_that_never_closes_ends_at_midnight(tick, session):
 def test_every_session_of_three_years_is_asked_for_exactly_once(calendar):
     cron, zone = CLOSES[calendar]
     minute, hour = (int(part) for part in cron.split()[:2])
-    instrument = (
-        next(i for i in KNOWN.all() if i.calendar == calendar)
-        if hasattr(KNOWN, "all")
-        else (KNOWN["SIM_ES" if calendar == "CMES" else "SIM_BTC"])
-    )
+    instrument = next(i for i in KNOWN.instruments.values() if i.calendar == calendar)
     tick = at(f"2023-01-03 {hour:02d}:{minute:02d}", zone)
     found = []
     while tick.year < 2026:
@@ -86,7 +84,7 @@ def test_every_session_of_three_years_is_asked_for_exactly_once(calendar):
 
 
 def test_every_calendar_in_use_has_its_close():
-    calendars = {KNOWN[name].calendar for name in ("ES", "NQ", "GC", "BTCUSDT", "BTCPERP", *NAMES)}
+    calendars = {instrument.calendar for instrument in KNOWN.instruments.values()}
     assert calendars == set(CLOSES)
 
 
