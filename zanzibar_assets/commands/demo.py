@@ -47,7 +47,7 @@ def command(sessions: int, seed: int, as_json: bool) -> None:
     zanzibar = ZanzibarResource(home=str(config.home), overrides={**settings, "execution": execution})
     last = last_session(sessions)
     scope = make_scope(zanzibar.workspace(), None, last, TRADED_SESSIONS)
-    remember(config, {**settings, "execution": {"account": execution["account"]}})
+    remember(config, {**settings, "execution": execution})
     run_scope(zanzibar, scope, as_json=as_json)
 
 

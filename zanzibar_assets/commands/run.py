@@ -83,12 +83,13 @@ def command(
         "inbox_dir": str((inbox or config.home / "inbox").resolve()),
         "instruments": chosen,
     }
+    execution = {"account": name, "paper_unapproved": paper_unapproved}
     zanzibar = ZanzibarResource(
         home=str(config.home),
-        overrides={**settings, "execution": {"account": name, "paper_unapproved": paper_unapproved}},
+        overrides={**settings, "execution": execution},
     )
     scope = make_scope(zanzibar.workspace(), first, last, trade_sessions)
-    remember(config, {**settings, "execution": {"account": name}})
+    remember(config, {**settings, "execution": execution})
     run_scope(zanzibar, scope, as_json=as_json)
 
 

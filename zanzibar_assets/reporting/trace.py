@@ -79,6 +79,7 @@ def walk(
     """
     links: list[Link] = []
     seen: set[tuple[str, str]] = set()
+    rebuilt: set[str] = set()  # read by one of the others, and not any more what was read
     queue: deque[tuple[PartitionRecord, str, int]] = deque((record, ROOT, 0) for record in starts)
     seen.update((record.table, str(record.key)) for record, _, _ in queue)
     while queue:
@@ -93,10 +94,13 @@ def walk(
             for found, found_state in _resolve(read, record, records):
                 if found is None:
                     _add_once(links, seen, _absent_link(read, steps + 1))
-                elif (found.table, str(found.key)) not in seen:
+                    continue
+                if found_state == REBUILT:
+                    rebuilt.add(f"{found.table} {found.key}")
+                if (found.table, str(found.key)) not in seen:
                     seen.add((found.table, str(found.key)))
                     queue.append((found, found_state, steps + 1))
-    return links
+    return [replace(link, state=REBUILT) if link.id in rebuilt else link for link in links]
 
 
 def _add_once(links: list[Link], seen: set[tuple[str, str]], link: Link) -> None:

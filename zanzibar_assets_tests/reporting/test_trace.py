@@ -145,3 +145,10 @@ def test_verify_hashes_the_bytes_again(tmp_path):
         Link("table", "bars", "f", "lake/bars"),
     ]
     assert [link.state for link in verify(links)] == [SAME_BYTES, OTHER_BYTES, OTHER_BYTES, CURRENT, CURRENT]
+
+
+def test_a_start_that_another_start_read_differently_is_told(manifest):
+    manifest.put(record("bars", DAY, "other"))
+    starts = [manifest.get(table, PartitionKey.parse(DAY)) for table in ("raw_signals", "bars")]
+    links = by_id(walk(starts, manifest, instrument="SIM_ES", path_of=str))
+    assert links[f"bars {DAY}"].state == REBUILT
