@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -59,43 +58,6 @@ def column_schema(table: str) -> dg.TableSchema:
 
     columns = [dg.TableColumn(name, str(kind)) for name, kind in polars_schema(table).items()]
     return dg.TableSchema(columns)
-
-
-def check_results(outcomes: Sequence[BuildOutcome], names: Sequence[str]) -> list[dg.AssetCheckResult]:
-    """One result a declared check over the partitions of this step; each failing one is named."""
-    results = []
-    for name in names:
-        failed = _failures(outcomes, name)
-        serious = any(blocking for _, _, blocking in failed)
-        results.append(
-            dg.AssetCheckResult(
-                check_name=name,
-                passed=not failed,
-                severity=dg.AssetCheckSeverity.ERROR if serious or not failed else dg.AssetCheckSeverity.WARN,
-                description="; ".join(f"{key}: {why}" for key, why, _ in failed[:5]) or None,
-                metadata={
-                    "partitions": len(outcomes),
-                    "failed": dg.MetadataValue.json({key: why for key, why, _ in failed}),
-                },
-            )
-        )
-    return results
-
-
-def _failures(outcomes: Sequence[BuildOutcome], name: str) -> list[tuple[str, str, bool]]:
-    failed = []
-    for outcome in outcomes:
-        if name == INPUTS_CHECK:
-            if outcome.status.value == "blocked":
-                failed.append((str(outcome.key), "; ".join(outcome.record.reasons), True))
-            continue
-        for check in outcome.record.checks:
-            if check.name == name and not check.passed:
-                failed.append((str(outcome.key), check.detail, check.blocking))
-    return failed
-
-
-INPUTS_CHECK = "inputs_usable"
 
 
 def plot_metadata(table: str, frame: pl.DataFrame | None) -> dict[str, Any]:

@@ -6,7 +6,8 @@ Belongs here: which partitions of which jobs run in what order. Used by `demo`, 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import dagster as dg
@@ -15,9 +16,11 @@ from zanzibar_assets.calendars import sessions_between, union_sessions
 from zanzibar_assets.orchestration import jobs
 from zanzibar_assets.orchestration.graph import build_definitions
 from zanzibar_assets.orchestration.partitions import dagster_key, register
+from zanzibar_assets.orchestration.progress import Progress, listening
 from zanzibar_assets.orchestration.reaper import PROCESS_TAG, process_mark, reap
 from zanzibar_assets.orchestration.resources import ZanzibarResource
 from zanzibar_assets.orchestration.table_asset import MARKET_PARTITIONS_PER_RUN, THROUGH_TAG
+from zanzibar_assets.store.builder import Status
 from zanzibar_assets.store.keys import PartitionKey
 from zanzibar_assets.store.workspace import Workspace
 
@@ -82,12 +85,13 @@ def _across(job: str, sessions: Sequence[str], tables: tuple[str, ...]) -> Itera
 
 @dataclass(frozen=True, slots=True)
 class WaveResult:
-    """How one run ended."""
+    """How one run ended; ``held_back`` runs only mark partitions as failed in Dagster's own view."""
 
     wave: Wave
     run_id: str
     success: bool
     error: str = ""
+    held_back: bool = False
 
 
 def run_plan(
@@ -102,7 +106,30 @@ def run_plan(
     register(instance, plan.sessions, plan.union)
     definitions = build_definitions(zanzibar=zanzibar)
     for wave in waves(plan):
-        yield _run(wave, definitions, instance)
+        blocked: dict[str, list[str]] = {}
+        with listening(partial(_note_blocked, blocked)):
+            yield _run(wave, definitions, instance)
+        if len(wave.keys) > 1:
+            yield from _mark_held_back(wave, blocked, definitions, instance)
+
+
+def _note_blocked(blocked: dict[str, list[str]], progress: Progress) -> None:
+    if progress.status == Status.BLOCKED.value:
+        blocked.setdefault(progress.key, []).append(progress.table)
+
+
+def _mark_held_back(
+    wave: Wave, blocked: dict[str, list[str]], definitions: dg.Definitions, instance: dg.DagsterInstance
+) -> Iterator[WaveResult]:
+    """A run of its own for each partition that a range run held back: it fails, and so Dagster shows it.
+
+    A range run reports each of its partitions as materialized, also those that were not built.
+    """
+    for key, tables in blocked.items():
+        found = dagster_key(PartitionKey.parse(key))
+        if found in wave.keys:
+            alone = Wave(wave.job, (found,), tuple(dict.fromkeys(tables)), wave.tags)
+            yield replace(_run(alone, definitions, instance), held_back=True)
 
 
 def _run(wave: Wave, definitions: dg.Definitions, instance: dg.DagsterInstance) -> WaveResult:

@@ -15,13 +15,8 @@ import dagster as dg
 
 from zanzibar_assets.contracts.registry import TABLES, TableContract
 from zanzibar_assets.orchestration import progress
-from zanzibar_assets.orchestration.metadata import (
-    INPUTS_CHECK,
-    check_results,
-    column_schema,
-    outcome_metadata,
-    plot_metadata,
-)
+from zanzibar_assets.orchestration.checks import CONTRACT_CHECK, INPUTS_CHECK, check_results, check_spec
+from zanzibar_assets.orchestration.metadata import column_schema, outcome_metadata, plot_metadata
 from zanzibar_assets.orchestration.partitions import DEFINITIONS, dagster_key, mapping
 from zanzibar_assets.orchestration.resources import ZanzibarResource
 from zanzibar_assets.store.builder import BuildOutcome, Status, build_partition
@@ -69,7 +64,7 @@ def table_asset(
             live_always,
         )
         SPECS[table] = spec
-        names = ("contract", INPUTS_CHECK, *checks)
+        names = (CONTRACT_CHECK, INPUTS_CHECK, *checks)
 
         @dg.asset(
             name=table,
@@ -124,15 +119,6 @@ def refuse_backfill(context: dg.AssetExecutionContext) -> None:
         raise dg.Failure(
             "a backfill never trades: start the execution job for one session instead", allow_retries=False
         )
-
-
-def check_spec(name: str, table: str) -> dg.AssetCheckSpec:
-    """Check of a table: the contract's, the inputs', or a domain check of its builder."""
-    texts = {
-        "contract": f"Columns, types and laws of contract {table} v{TABLES[table].version}.",
-        INPUTS_CHECK: "Every input is there, passed its own checks and belongs together with the others.",
-    }
-    return dg.AssetCheckSpec(name, asset=table, description=texts.get(name, name.replace("_", " ")))
 
 
 def build_step(

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from zanzibar_assets.contracts.registry import TABLES
-from zanzibar_assets.orchestration.metadata import INPUTS_CHECK, check_results, outcome_metadata
+from zanzibar_assets.orchestration.checks import CONTRACT_CHECK, INPUTS_CHECK, check_results, check_spec
+from zanzibar_assets.orchestration.metadata import outcome_metadata
 from zanzibar_assets.orchestration.partitions import SESSIONS, mapping
 from zanzibar_assets.orchestration.resources import ZanzibarResource
 from zanzibar_assets.orchestration.table_asset import (
     SPECS,
     build_one,
-    check_spec,
     refuse_backfill,
     refuse_if_nothing_usable,
     table_asset,
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 READS = ("signals", "broker_status", "clean_ticks", "clean_dom", "bars")
 TABLES_OF_OP = ("orders", "fills", "account_state")
+OP_CHECKS = (CONTRACT_CHECK, INPUTS_CHECK, "no_unknown_orders")
 
 
 @table_asset(
@@ -141,7 +142,7 @@ def _spec(table: str, text: str) -> dg.AssetSpec:
         _spec("account_state", "The account at the session's end."),
     ],
     partitions_def=SESSIONS,
-    check_specs=[check_spec(name, "orders") for name in ("contract", INPUTS_CHECK, "no_unknown_orders")],
+    check_specs=[check_spec(name, "orders") for name in OP_CHECKS],
 )
 def execution_op(context: dg.AssetExecutionContext, zanzibar: ZanzibarResource):  # type: ignore[no-untyped-def]  # noqa: ANN201
     """Take the session's signals through the gates to the terminal."""
@@ -152,7 +153,7 @@ def execution_op(context: dg.AssetExecutionContext, zanzibar: ZanzibarResource):
     for table in TABLES_OF_OP:
         shown = _of_table(workspace, outcome, table)
         path = str(workspace.lake.path(table, outcome.key, TABLES[table].version))
-        results = check_results([outcome], ("contract", INPUTS_CHECK, "no_unknown_orders"))
+        results = check_results([outcome], OP_CHECKS)
         yield dg.MaterializeResult(
             asset_key=table,
             metadata=outcome_metadata(shown, path),

@@ -1,0 +1,62 @@
+"""Checks of the assets. Belongs here: their declaration and their results; the rules are elsewhere.
+
+A check is generated from the table's contract, one says whether the inputs were usable, the others
+are reported by the table's builder. The verdict is kept per partition in the manifest, and what
+reads a partition asks for it there: so one bad session of a range holds back only what depends on
+it, although Dagster knows one result a check and run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import dagster as dg
+
+from zanzibar_assets.contracts.registry import TABLES
+from zanzibar_assets.store.builder import BuildOutcome
+
+CONTRACT_CHECK = "contract"
+INPUTS_CHECK = "inputs_usable"
+
+
+def check_spec(name: str, table: str) -> dg.AssetCheckSpec:
+    """Check of a table: the contract's, the inputs', or a domain check of its builder."""
+    texts = {
+        CONTRACT_CHECK: f"Columns, types and laws of contract {table} v{TABLES[table].version}.",
+        INPUTS_CHECK: "Every input is there, passed its own checks and belongs together with the others.",
+    }
+    return dg.AssetCheckSpec(name, asset=table, description=texts.get(name, name.replace("_", " ")))
+
+
+def check_results(outcomes: Sequence[BuildOutcome], names: Sequence[str]) -> list[dg.AssetCheckResult]:
+    """One result a declared check over the partitions of this step; each failing one is named."""
+    results = []
+    for name in names:
+        failed = _failures(outcomes, name)
+        serious = any(blocking for _, _, blocking in failed)
+        results.append(
+            dg.AssetCheckResult(
+                check_name=name,
+                passed=not failed,
+                severity=dg.AssetCheckSeverity.ERROR if serious or not failed else dg.AssetCheckSeverity.WARN,
+                description="; ".join(f"{key}: {why}" for key, why, _ in failed[:5]) or None,
+                metadata={
+                    "partitions": len(outcomes),
+                    "failed": dg.MetadataValue.json({key: why for key, why, _ in failed}),
+                },
+            )
+        )
+    return results
+
+
+def _failures(outcomes: Sequence[BuildOutcome], name: str) -> list[tuple[str, str, bool]]:
+    failed = []
+    for outcome in outcomes:
+        if name == INPUTS_CHECK:
+            if outcome.status.value == "blocked":
+                failed.append((str(outcome.key), "; ".join(outcome.record.reasons), True))
+            continue
+        for check in outcome.record.checks:
+            if check.name == name and not check.passed:
+                failed.append((str(outcome.key), check.detail, check.blocking))
+    return failed
