@@ -13,6 +13,9 @@ from zanzibar_assets.store.keys import PartitionKey
 from zanzibar_assets.store.manifest import PartitionRecord
 from zanzibar_assets.vocabulary import Verdict
 
+QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+"""Run configuration that keeps events in the run's log and off the terminal."""
+
 
 class Desk:
     """A home with its open instance and the code location over it."""
