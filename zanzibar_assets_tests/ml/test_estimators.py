@@ -50,7 +50,8 @@ def test_two_fits_are_the_same_bits_and_learn_something(candidate):
 
 @pytest.mark.filterwarnings("ignore:LightGBM binary classifier with TreeExplainer:UserWarning")
 def test_tree_contributions_are_shap_values():
-    shap = pytest.importorskip("shap", reason="shap is not installed")
+    import shap
+
     x, up, weight = sample(600)
     model = fit(CANDIDATES[0], x, up, weight, SETTINGS, NAMES)
     explained = np.asarray(shap.TreeExplainer(model.booster).shap_values(x[:100]))
