@@ -106,11 +106,16 @@ def run_plan(
     register(instance, plan.sessions, plan.union)
     definitions = build_definitions(zanzibar=zanzibar)
     for wave in waves(plan):
-        blocked: dict[str, list[str]] = {}
-        with listening(partial(_note_blocked, blocked)):
-            yield _run(wave, definitions, instance)
-        if len(wave.keys) > 1:
-            yield from _mark_held_back(wave, blocked, definitions, instance)
+        yield from run_wave(wave, definitions, instance)
+
+
+def run_wave(wave: Wave, definitions: dg.Definitions, instance: dg.DagsterInstance) -> Iterator[WaveResult]:
+    """One wave's run, and after a range run one for each partition that it held back."""
+    blocked: dict[str, list[str]] = {}
+    with listening(partial(_note_blocked, blocked)):
+        yield _run(wave, definitions, instance)
+    if len(wave.keys) > 1:
+        yield from _mark_held_back(wave, blocked, definitions, instance)
 
 
 def _note_blocked(blocked: dict[str, list[str]], progress: Progress) -> None:

@@ -14,7 +14,7 @@ from zanzibar_assets.orchestration.graph import build_definitions
 from zanzibar_assets.orchestration.instance import open_instance
 from zanzibar_assets.orchestration.partitions import dagster_key, register
 from zanzibar_assets.orchestration.progress import listening
-from zanzibar_assets.orchestration.run_graph import RANGE_END, RANGE_START
+from zanzibar_assets.orchestration.run_graph import RANGE_END, RANGE_START, Wave, run_wave
 from zanzibar_assets.store.keys import PartitionKey
 from zanzibar_assets.vocabulary import Verdict
 from zanzibar_assets_tests.orchestration import home, ticks
@@ -139,3 +139,21 @@ def test_once_the_file_is_mended_all_of_it_is_built_and_later_sessions_again(run
     inputs = {(i.table, i.key): i.fingerprint for i in runner.record("technical_factors", NEXT).inputs}
     assert inputs["bars", f"{NAME}|{BAD}"] == runner.record("bars", BAD).fingerprint
     assert {status[table, SESSIONS[0]] for table in jobs.MARKET_TABLES} == {"up_to_date"}
+
+
+def test_a_wave_leaves_the_held_back_partitions_failed_in_dagsters_view(tmp_path):
+    inbox = home.make_market(tmp_path / "sierra", (NAME,), 3, trades=300)
+    cut_session(tmp_path / "sierra", BAD)
+    zanzibar = home.resource(tmp_path / "home", tmp_path / "sierra", inbox, (NAME,))
+    keys = tuple(dagster_key(PartitionKey(NAME, session)) for session in SESSIONS[:3])
+    wave = Wave(jobs.SESSION_PIPELINE, keys, ("raw_ticks", "clean_ticks", "bars"))
+    with open_instance(zanzibar.config()) as instance:
+        register(instance, [NAME], SESSIONS[:3])
+        results = list(run_wave(wave, build_definitions(zanzibar=zanzibar), instance))
+        failed = instance.get_runs(filters=dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE]))
+    assert [(r.success, r.held_back, r.wave.keys) for r in results] == [
+        (True, False, keys),
+        (False, True, (keys[1],)),
+    ]
+    assert results[1].wave.tables == ("clean_ticks", "bars"), "what was stored and failed its check is not hidden"
+    assert [run.tags["dagster/partition"] for run in failed] == [keys[1]]
