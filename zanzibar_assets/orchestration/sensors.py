@@ -191,7 +191,11 @@ def _follow(jobs: dict[str, Any], first: str, then: str, *, per_instrument: bool
 
 
 def run_session(tags: Any) -> str | None:
-    """Session of a run from its partition tags; None for range runs."""
+    """Session of a run from its partition tags; None for range runs.
+
+    Nothing follows a range: a backfill over history names every table it wants, and the command
+    runs the jobs in order itself. A chain for each of its sessions would build them twice.
+    """
     found = tags.get(f"dagster/partition/{SESSION_DIMENSION}") or tags.get("dagster/partition")
     if found is None:
         return None

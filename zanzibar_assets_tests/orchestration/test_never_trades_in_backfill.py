@@ -1,0 +1,119 @@
+"""A backfill never trades: not by Dagster's tag, not over a range, not by the command."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+
+import dagster as dg
+import pytest
+from click.testing import CliRunner
+
+from zanzibar_assets.cli import root
+from zanzibar_assets.orchestration import jobs
+from zanzibar_assets.orchestration.graph import build_definitions
+from zanzibar_assets.orchestration.instance import open_instance
+from zanzibar_assets.orchestration.partitions import register
+from zanzibar_assets.orchestration.run_graph import RANGE_END, RANGE_START, GraphPlan, waves
+from zanzibar_assets.orchestration.table_asset import BACKFILL_TAG
+from zanzibar_assets_tests.orchestration import home, ticks
+
+NAMES = ("SIM_BTC",)
+FRIDAY, SATURDAY = "2025-01-10", "2025-01-11"
+PLAIN_WORDS = "a backfill never trades: start the execution job for one session instead"
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("two") / "sierra"
+    return folder, home.make_market(folder, NAMES, 2, trades=300)
+
+
+@pytest.fixture
+def zanzibar(tmp_path, files):
+    return home.resource(tmp_path / "home", *files, NAMES)
+
+
+def execute(zanzibar, tables, tags, **partition):
+    """Run tables of the execution job; returns the failed steps with their words."""
+    job = build_definitions(zanzibar=zanzibar).resolve_job_def(jobs.EXECUTION)
+    with open_instance(zanzibar.config()) as instance:
+        register(instance, NAMES, [FRIDAY, SATURDAY])
+        result = job.execute_in_process(
+            instance=instance, tags=tags, raise_on_error=False, run_config=ticks.QUIET,
+            asset_selection=[dg.AssetKey(table) for table in tables], **partition,
+        )  # fmt: skip
+    failed = [e for e in result.all_events if e.is_step_failure]
+    return {e.step_key: e.step_failure_data.user_failure_data.description for e in failed}
+
+
+def traces_of_trading(config) -> list[str]:
+    """Whatever a session of trading leaves behind in a home."""
+    found = [str(path) for path in config.terminal_file.parent.glob("*")]
+    found += [path.name for table in jobs.ACCOUNT_TABLES for path in config.lake_dir.glob(table)]
+    if not config.database.exists():
+        return found
+    connection = sqlite3.connect(config.database)
+    tables = [row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+    for table in tables:
+        if table.startswith("execution_"):
+            found += [table] * connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
+    records = connection.execute("SELECT table_name FROM partitions").fetchall()
+    connection.close()
+    return found + [row[0] for row in records if row[0] in jobs.ACCOUNT_TABLES]
+
+
+STEPS = {
+    "broker_status": ("broker_status",),
+    "send_orders": ("orders", "fills", "account_state"),
+    "performance": ("performance",),
+    "session_report": ("session_report",),
+}
+BACKFILLS = {
+    "tagged": ({BACKFILL_TAG: "some-backfill"}, {"partition_key": FRIDAY}),
+    "range": ({RANGE_START: FRIDAY, RANGE_END: SATURDAY}, {}),
+    "tagged range": ({BACKFILL_TAG: "b", RANGE_START: FRIDAY, RANGE_END: SATURDAY}, {}),
+}
+
+
+@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("kind", BACKFILLS)
+def test_each_step_of_the_execution_refuses_a_backfill_in_plain_words(zanzibar, step, kind):
+    tags, partition = BACKFILLS[kind]
+    assert execute(zanzibar, STEPS[step], tags, **partition) == {step: PLAIN_WORDS}
+    assert traces_of_trading(zanzibar.config()) == []
+
+
+def test_a_session_that_was_traded_leaves_traces(ran):
+    found = set(traces_of_trading(ran.zanzibar.config()))
+    assert {"execution_intents", "execution_sessions", *jobs.ACCOUNT_TABLES} <= found
+
+
+def test_the_whole_job_stops_at_its_first_step(zanzibar):
+    tags, partition = BACKFILLS["tagged"]
+    assert set(execute(zanzibar, jobs.ACCOUNT_TABLES, tags, **partition)) == {"broker_status"}
+    assert traces_of_trading(zanzibar.config()) == []
+
+
+def test_a_plan_without_sessions_to_trade_starts_no_execution():
+    plan = GraphPlan({"SIM_BTC": (FRIDAY, SATURDAY)}, {"SIM_BTC": FRIDAY})
+    assert jobs.EXECUTION not in {wave.job for wave in waves(plan)}
+    traded = [w for w in waves(GraphPlan(plan.sessions, {}, (SATURDAY, FRIDAY))) if w.job == jobs.EXECUTION]
+    assert [wave.keys for wave in traded] == [(FRIDAY,), (SATURDAY,)], "one session a run, in order"
+
+
+def test_the_command_builds_up_to_the_signals_and_no_table_of_the_account(zanzibar, files, monkeypatch):
+    config = zanzibar.config()
+    monkeypatch.setenv("ZANZIBAR_HOME", str(config.home))
+    done = CliRunner().invoke(
+        root,
+        ["backfill", "--instrument", "SIM_BTC", "--from", "2025-01-08", "--to", "2025-01-09",
+         "--sierra-data", str(files[0]), "--json"],
+    )  # fmt: skip
+    assert done.exit_code == 0, done.output
+    document = json.loads(done.stdout)
+    assert document["failed"] == 0
+    built = {path.name for path in config.lake_dir.iterdir()}
+    assert {"raw_ticks", "feature_matrix", "raw_signals", "signals"} <= built
+    assert not built & set(jobs.ACCOUNT_TABLES)
+    assert traces_of_trading(config) == []
