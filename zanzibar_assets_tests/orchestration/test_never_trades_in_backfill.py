@@ -10,9 +10,8 @@ import pytest
 from click.testing import CliRunner
 
 from zanzibar_assets.cli import root
+from zanzibar_assets.config import load_config
 from zanzibar_assets.orchestration import jobs
-from zanzibar_assets.orchestration.graph import build_definitions
-from zanzibar_assets.orchestration.instance import open_instance
 from zanzibar_assets.orchestration.partitions import register
 from zanzibar_assets.orchestration.run_graph import RANGE_END, RANGE_START, GraphPlan, waves
 from zanzibar_assets.orchestration.table_asset import BACKFILL_TAG
@@ -29,20 +28,20 @@ def files(tmp_path_factory):
     return folder, home.make_market(folder, NAMES, 2, trades=300)
 
 
-@pytest.fixture
-def zanzibar(tmp_path, files):
-    return home.resource(tmp_path / "home", *files, NAMES)
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory, files):
+    """One home for all refusals: each must leave it without a trace."""
+    with ticks.desk(home.resource(tmp_path_factory.mktemp("home"), *files, NAMES)) as opened:
+        register(opened.instance, NAMES, [FRIDAY, SATURDAY])
+        yield opened
 
 
-def execute(zanzibar, tables, tags, **partition):
+def execute(desk, tables, tags, **partition):
     """Run tables of the execution job; returns the failed steps with their words."""
-    job = build_definitions(zanzibar=zanzibar).resolve_job_def(jobs.EXECUTION)
-    with open_instance(zanzibar.config()) as instance:
-        register(instance, NAMES, [FRIDAY, SATURDAY])
-        result = job.execute_in_process(
-            instance=instance, tags=tags, raise_on_error=False, run_config=ticks.QUIET,
-            asset_selection=[dg.AssetKey(table) for table in tables], **partition,
-        )  # fmt: skip
+    result = desk.repository.get_job(jobs.EXECUTION).execute_in_process(
+        instance=desk.instance, tags=tags, raise_on_error=False, run_config=ticks.QUIET,
+        asset_selection=[dg.AssetKey(table) for table in tables], **partition,
+    )  # fmt: skip
     failed = [e for e in result.all_events if e.is_step_failure]
     return {e.step_key: e.step_failure_data.user_failure_data.description for e in failed}
 
@@ -78,10 +77,10 @@ BACKFILLS = {
 
 @pytest.mark.parametrize("step", STEPS)
 @pytest.mark.parametrize("kind", BACKFILLS)
-def test_each_step_of_the_execution_refuses_a_backfill_in_plain_words(zanzibar, step, kind):
+def test_each_step_of_the_execution_refuses_a_backfill_in_plain_words(desk, step, kind):
     tags, partition = BACKFILLS[kind]
-    assert execute(zanzibar, STEPS[step], tags, **partition) == {step: PLAIN_WORDS}
-    assert traces_of_trading(zanzibar.config()) == []
+    assert execute(desk, STEPS[step], tags, **partition) == {step: PLAIN_WORDS}
+    assert traces_of_trading(desk.zanzibar.config()) == []
 
 
 def test_a_session_that_was_traded_leaves_traces(ran):
@@ -89,10 +88,10 @@ def test_a_session_that_was_traded_leaves_traces(ran):
     assert {"execution_intents", "execution_sessions", *jobs.ACCOUNT_TABLES} <= found
 
 
-def test_the_whole_job_stops_at_its_first_step(zanzibar):
+def test_the_whole_job_stops_at_its_first_step(desk):
     tags, partition = BACKFILLS["tagged"]
-    assert set(execute(zanzibar, jobs.ACCOUNT_TABLES, tags, **partition)) == {"broker_status"}
-    assert traces_of_trading(zanzibar.config()) == []
+    assert set(execute(desk, jobs.ACCOUNT_TABLES, tags, **partition)) == {"broker_status"}
+    assert traces_of_trading(desk.zanzibar.config()) == []
 
 
 def test_a_plan_without_sessions_to_trade_starts_no_execution():
@@ -102,8 +101,8 @@ def test_a_plan_without_sessions_to_trade_starts_no_execution():
     assert [wave.keys for wave in traded] == [(FRIDAY,), (SATURDAY,)], "one session a run, in order"
 
 
-def test_the_command_builds_up_to_the_signals_and_no_table_of_the_account(zanzibar, files, monkeypatch):
-    config = zanzibar.config()
+def test_the_command_builds_up_to_the_signals_and_no_table_of_the_account(tmp_path, files, monkeypatch):
+    config = load_config(tmp_path)
     monkeypatch.setenv("ZANZIBAR_HOME", str(config.home))
     done = CliRunner().invoke(
         root,
