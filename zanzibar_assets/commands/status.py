@@ -23,7 +23,7 @@ from zanzibar_assets.reporting.readiness import (
     open_first,
 )
 from zanzibar_assets.store.keys import PartitionKey
-from zanzibar_assets.vocabulary import Verdict, from_us, to_us
+from zanzibar_assets.vocabulary import US_PER_SECOND, Verdict, from_us, to_us
 
 if TYPE_CHECKING:
     import polars as pl
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from zanzibar_assets.store.workspace import Workspace
 
 SHOWN_REASONS = 8
+SHOWN_ALERTS = 3
+ALERT_AGE_US = 7 * 86_400 * US_PER_SECOND
+"""Alerts of the last week are shown."""
 ACCOUNT_FIELDS = ("login", "server", "currency", "balance", "equity", "margin_free")
 
 
@@ -82,6 +85,7 @@ def gather(config: Config, now_us: int) -> tuple[dict[str, Any], Readiness, list
         "limits": limits_of(config.execution, config.risk, room),
         "positions": positions,
         "freshness": [fresh.to_json() for fresh in freshness],
+        "alerts": _alerts(workspace, now_us) if workspace else [],
         "as_of": from_us(now_us).isoformat(),
     }
     return document, readiness, freshness
@@ -114,7 +118,16 @@ def lines(document: dict[str, Any], readiness: Readiness, freshness: list[Freshn
             "no data" if fresh.newest_us is None else f"data to {from_us(fresh.newest_us):%Y-%m-%d %H:%M} UTC"
         )
         found.append(f"data      {fresh.instrument}: {newest}; its session is {fresh.session_state} now")
-    return found
+    for alert in document["alerts"][:SHOWN_ALERTS]:
+        found.append(f"alert     {alert['raised']:%Y-%m-%d %H:%M} UTC {alert['kind']}: {alert['detail']}")
+    more = len(document["alerts"]) - SHOWN_ALERTS
+    return found + ([f"          ... and {more} more alerts of the last week (--json)"] if more > 0 else [])
+
+
+def _alerts(workspace: Workspace, now_us: int) -> list[dict[str, Any]]:
+    """Alerts of the last week, newest first."""
+    found = workspace.alerts_since(now_us - ALERT_AGE_US)
+    return [{"raised": from_us(stamp), "kind": kind, "detail": detail} for stamp, kind, detail in found]
 
 
 def terminal_state(config: Config) -> tuple[dict[str, Any] | None, list[dict[str, Any]], str | None]:

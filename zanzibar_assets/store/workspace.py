@@ -67,6 +67,15 @@ class Workspace:
         """Rows of the trial registry."""
         return TrialRows(self.database, self.clock_us)
 
+    def alerts_since(self, stamp_us: int) -> list[tuple[int, str, str]]:
+        """(raised, kind, detail) of the alerts raised from an instant on, newest first."""
+        with self.database.connect() as connection:
+            rows = connection.execute(
+                "SELECT raised_us, kind, detail FROM alerts WHERE raised_us >= ? ORDER BY alert_id DESC",
+                (stamp_us,),
+            ).fetchall()
+        return [(int(row[0]), str(row[1]), str(row[2])) for row in rows]
+
     def raise_alert(self, kind: str, detail: str) -> None:
         """Keep an alert for people."""
         with self.database.connect() as connection:

@@ -120,3 +120,19 @@ def test_trace_of_an_empty_home_and_of_an_unknown_id(home):
     assert "holds nothing yet" in str(run(trace.command, "706").exception)
     put(home, "fills", "2025-01-06", frames.fills())
     assert "nothing carries" in str(run(trace.command, "999").exception)
+
+
+def test_status_shows_the_alerts_of_the_last_week(home):
+    from zanzibar_assets.store.workspace import Workspace
+    from zanzibar_assets.vocabulary import from_us
+
+    now_us = to_us(frames.at(0)) + 30 * 86_400_000_000
+    day_us, recent = 86_400_000_000, "session_pipeline ES|2025-01-06: no source bytes"
+    for age_days, detail in ((20, "long ago"), (2, recent)):
+        raised_us = now_us - age_days * day_us
+        Workspace(load_config(), lambda at=raised_us: at).raise_alert("failed_run", detail)
+    document, readiness, freshness = status.gather(load_config(), now_us)
+    assert [alert["detail"] for alert in document["alerts"]] == [recent]
+    shown = "\n".join(status.lines(document, readiness, freshness))
+    assert f"alert     {from_us(now_us - 2 * day_us):%Y-%m-%d %H:%M} UTC failed_run" in shown
+    assert "long ago" not in shown
