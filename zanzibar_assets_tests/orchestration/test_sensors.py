@@ -15,6 +15,9 @@ from zanzibar_assets.orchestration.partitions import INSTRUMENTS, SESSIONS, regi
 from zanzibar_assets.orchestration.resources import clock_us
 from zanzibar_assets.orchestration.run_graph import RANGE_END, RANGE_START
 from zanzibar_assets.orchestration.sensors import running_signals
+from zanzibar_assets.orchestration.table_asset import SPECS
+from zanzibar_assets.store.builder import build_partition
+from zanzibar_assets.store.keys import PartitionKey
 from zanzibar_assets.vocabulary import Verdict
 from zanzibar_assets_tests.orchestration import home, ticks
 
@@ -73,6 +76,15 @@ def test_every_session_of_the_folder_is_asked_for_once(desk):
     wanted = [f"SIM_BTC|2025-01-{day:02d}" for day in range(8, 12)]
     assert asked(desk.sensor("sierra_files")) == [*wanted, "SIM_ES|2025-01-08", "SIM_ES|2025-01-10"]
     assert desk.sensor("sierra_files") == "no new bytes"
+
+
+def test_turned_on_over_built_sessions_only_the_others_are_asked_for(desk):
+    zanzibar = desk.zanzibar
+    for table in ("raw_ticks", "raw_depth"):
+        build_partition(zanzibar.workspace(), SPECS[table], PartitionKey("SIM_BTC", "2025-01-09"))
+    found = asked(desk.sensor("sierra_files"))
+    assert "SIM_BTC|2025-01-09" not in found
+    assert "SIM_BTC|2025-01-08" in found
 
 
 def test_the_running_session_has_its_partition_from_its_first_record(desk):
