@@ -137,7 +137,7 @@ def build_step(
     refuse_if_nothing_usable(outcomes)
     last = next((o for o in reversed(outcomes) if o.frame is not None), None)
     for outcome in outcomes:
-        path = str(workspace.lake.path(spec.table, outcome.key, spec.contract.version))
+        path = workspace.lake.location(spec.table, outcome.key, spec.contract.version)
         metadata = outcome_metadata(outcome, path)
         if outcome is last:  # one picture a run, on the partition that it shows
             metadata |= plot_metadata(spec.table, outcome.frame)

@@ -87,7 +87,8 @@ def up_to_date(
         and record.schema_version == spec.contract.version
         and (through is None or record.notes.get("through", through) == through)
     )
-    if not same or not workspace.lake.path(spec.table, key, record.schema_version).exists():
+    stored, version = record.fingerprint, record.schema_version
+    if not same or stored is None or not workspace.lake.exists(spec.table, key, version, stored):
         return None
     recorded = [i for i in record.inputs if i.table.startswith(SOURCE_PREFIX)]
     if spec.source is not None and recorded != workspace.source_records(spec.source, key):

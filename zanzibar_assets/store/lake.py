@@ -9,26 +9,18 @@ from __future__ import annotations
 
 import hashlib
 import os
-from dataclasses import dataclass
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zanzibar_assets.errors import CorruptPartition, MissingInput
 from zanzibar_assets.store.keys import PartitionKey
+from zanzibar_assets.store.partition_store import Written
 
 if TYPE_CHECKING:
     import polars as pl
 
 TEMPORARY_SUFFIX = ".partial"
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """What a write produced: blake2b of the file's bytes, their number, the rows."""
-
-    fingerprint: str
-    bytes: int
-    rows: int
 
 
 class Lake:
@@ -50,7 +42,8 @@ class Lake:
         """Replace a partition atomically."""
         target = self.path(table, key, version)
         target.parent.mkdir(parents=True, exist_ok=True)
-        temporary = target.with_name(f"{target.name}.{os.getpid()}{TEMPORARY_SUFFIX}")
+        writer = f"{threading.get_ident()}.{os.getpid()}"
+        temporary = target.with_name(f"{target.name}.{writer}{TEMPORARY_SUFFIX}")
         try:
             with temporary.open("wb") as stream:
                 frame.write_parquet(stream, compression="zstd", compression_level=3, statistics=True)
@@ -71,6 +64,12 @@ class Lake:
         import polars as pl
 
         path = self.path(table, key, version)
+        if not _is_of_a_file(fingerprint):
+            raise MissingInput(
+                f"{table} {key} was written to another store than the Parquet lake",
+                got=fingerprint,
+                action=f"configure the database that it was written to, or materialize {table} {key} again",
+            )
         try:
             content = path.read_bytes()
         except FileNotFoundError:
@@ -89,6 +88,18 @@ class Lake:
             )
         return pl.read_parquet(content)
 
+    def exists(self, table: str, key: PartitionKey, version: int, fingerprint: str) -> bool:
+        """Whether a file is there and the fingerprint is one of files."""
+        return _is_of_a_file(fingerprint) and self.path(table, key, version).exists()
+
+    def location(self, table: str, key: PartitionKey, version: int) -> str:
+        """Path of the partition's file."""
+        return str(self.path(table, key, version))
+
+    def describe(self) -> str:
+        """The kind of store."""
+        return "Parquet files"
+
     def sweep(self) -> int:
         """Remove temporary files of writers that are gone; returns how many."""
         removed = 0
@@ -103,6 +114,11 @@ class Lake:
 def fingerprint_bytes(content: bytes) -> str:
     """blake2b-128 of bytes, hex."""
     return hashlib.blake2b(content, digest_size=16).hexdigest()
+
+
+def _is_of_a_file(fingerprint: str) -> bool:
+    """Other stores put their name and a colon in front of theirs."""
+    return ":" not in fingerprint
 
 
 def _alive(process_id: int) -> bool:

@@ -152,7 +152,7 @@ def execution_op(context: dg.AssetExecutionContext, zanzibar: ZanzibarResource):
     refuse_if_nothing_usable([outcome])
     for table in TABLES_OF_OP:
         shown = _of_table(workspace, outcome, table)
-        path = str(workspace.lake.path(table, outcome.key, TABLES[table].version))
+        path = workspace.lake.location(table, outcome.key, TABLES[table].version)
         results = check_results([outcome], OP_CHECKS)
         yield dg.MaterializeResult(
             asset_key=table,

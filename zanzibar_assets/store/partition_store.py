@@ -1,0 +1,58 @@
+"""The one interface through which partitions are stored and read: the Parquet lake or PostgreSQL."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from zanzibar_assets.store.keys import PartitionKey
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a write produced: blake2b of the stored bytes, their number, the rows."""
+
+    fingerprint: str
+    bytes: int
+    rows: int
+
+
+class PartitionStore(Protocol):
+    """Frames by table, schema version and partition key; held to one set of contract tests.
+
+    A write replaces the whole partition or, when it fails or is killed, nothing. A read names the
+    fingerprint that the manifest holds and never returns anything else. The same frame gives the
+    same fingerprint; fingerprints of different kinds of store differ, so that a partition written
+    to one store is never taken for one of the other.
+    """
+
+    def write(self, table: str, key: PartitionKey, version: int, frame: pl.DataFrame) -> Written:
+        """Replace a partition atomically; two writers of one partition come one after the other."""
+        ...
+
+    def read(self, table: str, key: PartitionKey, version: int, fingerprint: str) -> pl.DataFrame:
+        """Frame with that fingerprint.
+
+        Raises MissingInput when the store holds no such partition, CorruptPartition when what it
+        holds is not what was written.
+        """
+        ...
+
+    def exists(self, table: str, key: PartitionKey, version: int, fingerprint: str) -> bool:
+        """Whether the store holds the partition that carries this fingerprint; its bytes are not hashed."""
+        ...
+
+    def location(self, table: str, key: PartitionKey, version: int) -> str:
+        """Where a partition stands, for people; never holds a secret."""
+        ...
+
+    def sweep(self) -> int:
+        """Remove what killed writers left behind; returns how much."""
+        ...
+
+    def describe(self) -> str:
+        """Which store this is and what it can do, for people; StoreError when it cannot be reached."""
+        ...
