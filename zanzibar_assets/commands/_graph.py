@@ -94,7 +94,7 @@ def run_scope(zanzibar: ZanzibarResource, scope: Scope, *, as_json: bool) -> Non
             if not result.success and not result.held_back:
                 errors.append(f"{result.wave.job} failed: {result.error}")
     printer.close()
-    statuses = {(p.table, p.key): p.status for p in printer.seen}
+    statuses = _statuses(printer)
     seconds = time.perf_counter() - started
     summary = summarise(workspace, scope, statuses, errors, seconds)
     if as_json:
@@ -108,6 +108,17 @@ def run_scope(zanzibar: ZanzibarResource, scope: Scope, *, as_json: bool) -> Non
         show(summary, console if console.is_terminal else Console(file=sys.stdout, width=120))
     if errors or not summary.is_complete:
         raise click.exceptions.Exit(1)
+
+
+def _statuses(printer: ProgressPrinter) -> dict[tuple[str, str], str]:
+    """What the run did, by table and partition; tables written beside another share its fate."""
+    from zanzibar_assets.orchestration.table_asset import SPECS
+
+    return {
+        (table, item.key): item.status
+        for item in printer.seen
+        for table in (item.table, *SPECS[item.table].side_tables)
+    }
 
 
 def summarise(
