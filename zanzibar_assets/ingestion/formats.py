@@ -74,7 +74,7 @@ MIN_STAMP_US: Final = 0
 """1970-01-01: no stamp before it can be true."""
 MAX_STAMP_US: Final = 4_102_444_800_000_000
 """2100-01-01: no stamp at or after it can be true."""
-_FLOAT_DAY_FLOOR: Final = 4_600_000_000_000_000_000
+FLOAT_DAY_FLOOR: Final = 4_600_000_000_000_000_000
 """An old float64 day stamp after 1899 + 20 days, read as int64, lies above this (1.0 is 4.607e18)."""
 
 
@@ -191,7 +191,7 @@ def unix_stamps(stamps: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[n
     raw = np.ascontiguousarray(stamps, dtype=np.int64)
     # Microsecond counts overflow nothing after this bound test; float-day bits are replaced below.
     unix = np.where(raw > -(2**62), raw, -(2**62)) - SC_UNIX_OFFSET_US
-    old = raw >= _FLOAT_DAY_FLOOR
+    old = raw >= FLOAT_DAY_FLOOR
     if old.any():
         days = raw[old].view(np.float64)
         sane = np.isfinite(days) & (days < 100_000.0)

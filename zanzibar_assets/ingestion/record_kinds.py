@@ -15,6 +15,16 @@ SUB_TRADE_SPAN_US = US_PER_SECOND
 KINDS = [kind.value for kind in RecordKind]
 TRADE, FIRST, MIDDLE, LAST, BAR, QUOTE = range(6)
 """Codes into ``KINDS``."""
+DEFECTS = [
+    "",
+    "impossible_stamp",
+    "count_over_int_max",
+    "nan_price",
+    "nonpositive_price",
+    "bar_range",
+    "off_grid",
+]
+"""What cannot be true about a record, by code; 0 is nothing."""
 
 Bools = NDArray[np.bool_]
 Records = NDArray[np.void]
