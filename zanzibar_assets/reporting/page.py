@@ -117,7 +117,7 @@ def _signals(frame: pl.DataFrame) -> str:
     parts = [_signal_table("Kept signals", kept, "No signal was kept.")]
     if dropped.height:
         counts = Counter(dropped["reason"].to_list()).most_common(3)
-        common = "; ".join(f"{count} times: {reason}" for reason, count in counts)
+        common = "; ".join(f"{count} × {reason}" for reason, count in counts)
         table = _signal_table("Dropped signals, each with its reason", dropped, "")
         parts.append(
             f"<details><summary>{dropped.height} dropped, mostly: {escape(common)}</summary>{table}</details>"

@@ -110,7 +110,7 @@ def _kept(summary: RunSummary) -> list[dict[str, Any]]:
 def _signals_title(summary: RunSummary) -> str:
     kept = len(_kept(summary))
     dropped = Counter(s["reason"] for s in summary.signals if s["status"] == "dropped")
-    common = "; ".join(f"{count} times: {reason}" for reason, count in dropped.most_common(2))
+    common = "; ".join(f"{count} × {reason}" for reason, count in dropped.most_common(2))
     return f"Signals: {kept} kept, {dropped.total()} dropped" + (f" (mostly: {common})" if common else "")
 
 

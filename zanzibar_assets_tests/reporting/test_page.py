@@ -78,7 +78,7 @@ def test_page_can_be_read_without_seeing_it(html):
 def test_dropped_signals_are_folded_beneath_their_reasons(html):
     signals = html.split('id="signals"')[1].split("</section>")[0]
     shown, folded = signals.split("<details>")
-    assert "1 dropped, mostly: 1 cooling down" in folded
+    assert "1 dropped, mostly: 1 × cooling down" in folded
     assert "cooling down" not in shown
 
 
