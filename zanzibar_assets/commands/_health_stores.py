@@ -19,8 +19,8 @@ from zanzibar_assets.execution.arming import read_arming
 from zanzibar_assets.execution.halt import read_halt
 from zanzibar_assets.instruments import Instrument
 from zanzibar_assets.store.database import SCHEMA_VERSION
-from zanzibar_assets.store.lake import Lake
 from zanzibar_assets.store.manifest import PartitionRecord
+from zanzibar_assets.store.partition_store import PartitionStore
 from zanzibar_assets.vocabulary import Verdict, from_us
 
 SPOT_CHECKS = 20
@@ -58,11 +58,17 @@ def partitions_item(records: Sequence[PartitionRecord]) -> Item:
     return Item("partitions", WARN, detail, "mend the cause, then build again")
 
 
-def lake_item(lake: Lake, records: Sequence[PartitionRecord]) -> Item:
-    """A spread of stored partitions still has the bytes that the manifest names."""
+def lake_item(lake: PartitionStore, records: Sequence[PartitionRecord]) -> Item:
+    """Which store is in use, and a spread of its partitions is still what the manifest names."""
+    try:
+        kind = lake.describe()
+    except ZanzibarError as error:
+        return Item(
+            "lake", FAIL, f"{error.message} ({error.got})" if error.got else error.message, error.action
+        )
     stored = [r for r in records if r.fingerprint is not None]
     if not stored:
-        return Item("lake", OK, "empty", BUILD_FIRST)
+        return Item("lake", OK, f"{kind}: empty", BUILD_FIRST)
     step = max(1, len(stored) // SPOT_CHECKS)
     chosen = stored[::step][:SPOT_CHECKS]
     for record in chosen:
@@ -70,7 +76,8 @@ def lake_item(lake: Lake, records: Sequence[PartitionRecord]) -> Item:
             lake.read(record.table, record.key, record.schema_version, record.fingerprint or "")
         except StoreError as error:
             return Item("lake", FAIL, error.message, error.action)
-    return Item("lake", OK, f"{len(chosen)} of {len(stored)} partitions hashed again: all as written")
+    detail = f"{kind}: {len(chosen)} of {len(stored)} partitions hashed again: all as written"
+    return Item("lake", OK, detail)
 
 
 def sources_item(config: Config, instruments: Sequence[Instrument]) -> Item:

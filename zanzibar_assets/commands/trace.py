@@ -35,15 +35,15 @@ def command(identifier: str, show_all: bool, check: bool, as_json: bool) -> None
     from zanzibar_assets.reporting.trace import OTHER_BYTES, verify
     from zanzibar_assets.reporting.trace_rows import trace
     from zanzibar_assets.store.database import Database
-    from zanzibar_assets.store.lake import Lake
     from zanzibar_assets.store.manifest import Manifest
+    from zanzibar_assets.store.opening import open_partition_store
 
     config = load_config()
     if not config.database.exists():
         raise UsageError(
             f"{config.home} holds nothing yet", action="run `zanzibar demo` or `zanzibar run` first"
         )
-    lake = Lake(config.lake_dir)
+    lake = open_partition_store(config)
     found = trace(
         identifier,
         Manifest(Database(config.database)),

@@ -9,12 +9,13 @@ from zanzibar_assets.config import Config
 from zanzibar_assets.instruments import Instrument, Instruments, load_instruments
 from zanzibar_assets.store.database import Database
 from zanzibar_assets.store.keys import PartitionKey
-from zanzibar_assets.store.lake import Lake
 from zanzibar_assets.store.manifest import InputRecord, Manifest
+from zanzibar_assets.store.opening import open_partition_store
 from zanzibar_assets.store.trials import TrialRows
 from zanzibar_assets.vocabulary import Verdict
 
 if TYPE_CHECKING:
+    from zanzibar_assets.store.partition_store import PartitionStore
     from zanzibar_assets.store.source_index import SourceIndex
 
 
@@ -28,7 +29,7 @@ class Workspace:
         self.instruments: Instruments = load_instruments(config.instruments_file)
         self.database = Database(config.database)
         self.manifest = Manifest(self.database)
-        self.lake = Lake(config.lake_dir)
+        self.lake: PartitionStore = open_partition_store(config)
         self._sources: SourceIndex | None = None
 
     @property

@@ -1,0 +1,33 @@
+"""Which partition store a home uses: the Parquet lake, or PostgreSQL when the environment names one."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from zanzibar_assets.store.lake import Lake
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from zanzibar_assets.config import Config
+    from zanzibar_assets.store.partition_store import PartitionStore
+
+DATABASE_VARIABLE = "ZANZIBAR_DATABASE_URL"
+SCHEMA_VARIABLE = "ZANZIBAR_DATABASE_SCHEMA"
+
+
+def open_partition_store(config: Config, environment: Mapping[str, str] | None = None) -> PartitionStore:
+    """The store of a home; nothing is connected to yet.
+
+    The address holds a password, so it comes from ``ZANZIBAR_DATABASE_URL`` and never from a file.
+    Raises ConfigError when it is no PostgreSQL address.
+    """
+    found = os.environ if environment is None else environment
+    url = found.get(DATABASE_VARIABLE)
+    if not url:
+        return Lake(config.lake_dir)
+    from zanzibar_assets.store.postgres import DEFAULT_SCHEMA, PostgresStore
+    from zanzibar_assets.store.postgres_link import PostgresLink
+
+    return PostgresStore(PostgresLink(url), found.get(SCHEMA_VARIABLE) or DEFAULT_SCHEMA)

@@ -1,0 +1,117 @@
+"""Connections to PostgreSQL: opened from a URL that is never shown, checked before use, one a thread."""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+from zanzibar_assets.errors import ConfigError, StoreError
+from zanzibar_assets.store.opening import DATABASE_VARIABLE
+
+if TYPE_CHECKING:
+    import psycopg2.extensions
+
+SCHEMES = ("postgresql", "postgresql+psycopg2")
+CONNECT_SECONDS = 10
+HIDDEN = "***"
+
+
+class PostgresLink:
+    """Transactions on one database; the URL stays inside and is cut out of every message."""
+
+    def __init__(self, url: str) -> None:
+        scheme, separator, rest = url.partition("://")
+        if scheme not in SCHEMES or not separator:
+            raise ConfigError(
+                f"{DATABASE_VARIABLE} cannot be used",
+                expected=" or ".join(f"{name}://USER:PASSWORD@HOST/DATABASE" for name in SCHEMES),
+                action="set it to a PostgreSQL address, or unset it to use the Parquet lake",
+            )
+        self._url = f"postgresql://{rest}"
+        self._secrets = _secrets(rest)
+        self._local = threading.local()
+
+    @contextmanager
+    def transaction(self, *, read_only: bool = False) -> Iterator[psycopg2.extensions.cursor]:
+        """One transaction: committed at the end, rolled back on any error; a read sees one snapshot.
+
+        Raises StoreError, without the address, when the server cannot be reached or refuses.
+        """
+        import psycopg2
+
+        connection = self._alive()
+        try:
+            with connection, connection.cursor() as cursor:
+                if read_only:
+                    cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+                yield cursor
+        except psycopg2.Error as error:
+            raise StoreError("PostgreSQL refused", got=self.redact(str(error))) from None
+
+    def close(self) -> None:
+        """Close this thread's connection."""
+        connection = getattr(self._local, "connection", None)
+        if connection is not None and self._local.process == os.getpid():
+            connection.close()
+        self._local.connection = None
+
+    def redact(self, text: str) -> str:
+        """The text on one line, without the password or anything that looks like an address with one."""
+        for secret in self._secrets:
+            text = text.replace(secret, HIDDEN)
+        text = re.sub(r"://[^\s\"']*@", f"://{HIDDEN}@", text)
+        text = re.sub(r"(?i)(password\s*=\s*)\S+", rf"\g<1>{HIDDEN}", text)
+        return " ".join(text.split())
+
+    def _alive(self) -> Any:
+        """This thread's connection, opened anew when the server closed it or the process was forked."""
+        import psycopg2
+
+        connection = getattr(self._local, "connection", None)
+        if connection is not None and self._local.process == os.getpid() and not connection.closed:
+            try:
+                with connection, connection.cursor() as cursor:
+                    cursor.execute("SELECT 1")
+                return connection
+            except psycopg2.Error:  # it is gone: the server was started again meanwhile
+                connection.close()
+        self._local.connection, self._local.process = self._open(), os.getpid()
+        return self._local.connection
+
+    def _open(self) -> Any:
+        import psycopg2
+
+        try:
+            connection = psycopg2.connect(
+                self._url,
+                connect_timeout=CONNECT_SECONDS,
+                application_name="zanzibar",
+                client_encoding="UTF8",
+            )
+        except psycopg2.OperationalError as error:
+            raise StoreError(
+                "PostgreSQL cannot be reached",
+                got=self.redact(str(error)),
+                action=f"start the server, or correct {DATABASE_VARIABLE}",
+            ) from None
+        except psycopg2.Error:  # its text quotes the address
+            raise ConfigError(
+                f"{DATABASE_VARIABLE} cannot be parsed", action="percent-encode special characters in it"
+            ) from None
+        return connection
+
+
+def _secrets(rest: str) -> tuple[str, ...]:
+    """The password in every form in which a message could repeat it, longest first."""
+    account, at, place = rest.rpartition("@")
+    _, _, password = account.partition(":")
+    found = {password, unquote(password)} if at else set()
+    for name, value in re.findall(r"[?&](\w+)=([^&#]*)", place):
+        if "password" in name.lower():
+            found |= {value, unquote(value)}
+    return tuple(sorted((text for text in found if text), key=len, reverse=True))
