@@ -18,6 +18,7 @@ from zanzibar_assets.contracts.registry import TABLES
 from zanzibar_assets.store.inputs import SOURCE_PREFIX
 from zanzibar_assets.store.keys import PartitionKey
 from zanzibar_assets.store.manifest import ABSENT, KNOWN_LATER, UP_TO, InputRecord, Manifest, PartitionRecord
+from zanzibar_assets.store.partition_store import DATABASE_PREFIX
 from zanzibar_assets.vocabulary import Grain, Stage
 
 CURRENT = "as it was read"
@@ -139,17 +140,24 @@ def _resolve(
     yield record, CURRENT if record.state == read.fingerprint else REBUILT
 
 
-def _table_link(record: PartitionRecord, state: str, steps: int) -> Link:
+def _place(record: PartitionRecord) -> str:
+    """Where the partition stands, by the kind of store that its fingerprint names."""
     key = record.key
+    if (record.fingerprint or "").startswith(DATABASE_PREFIX):
+        return f"postgresql: {record.table}_v{record.schema_version} {key}"
     folder = [record.table, f"v{record.schema_version}"]
     folder += [f"instrument={key.instrument}"] if key.instrument else []
     folder += [f"session={key.session}"] if key.session else []
+    return "/".join(["lake", *folder, "part.parquet"])
+
+
+def _table_link(record: PartitionRecord, state: str, steps: int) -> Link:
     rows = "" if record.rows is None else f"{record.rows} rows"
     return Link(
         kind="table",
-        id=f"{record.table} {key}",
+        id=f"{record.table} {record.key}",
         fingerprint=record.fingerprint,
-        source="/".join(["lake", *folder, "part.parquet"]),
+        source=_place(record),
         state=CURRENT if state == ROOT else state,
         steps=steps,
         detail=", ".join(text for text in (rows, "SIMULATED" if record.simulated else "") if text),

@@ -80,13 +80,13 @@ def new_digest(schema: Mapping[str, str]) -> hashlib.blake2b:
     return hashlib.blake2b(repr(list(schema.items())).encode(), digest_size=16)
 
 
-def encode(frame: pl.DataFrame, key: PartitionKey) -> Iterator[bytes]:
-    """The stream in pieces: partition columns, ``row_no`` from 0, then the frame's columns."""
+def encode(frame: pl.DataFrame, key: PartitionKey | None) -> Iterator[bytes]:
+    """The stream in pieces: partition columns and ``row_no`` from 0 (not without a key), then the frame's."""
     yield HEADER
     schema = schema_names(frame)
-    prefix = _prefix(key, len(schema))
+    prefix = struct.pack(">h", len(schema)) if key is None else _prefix(key, len(schema))
     for start in range(0, frame.height, CHUNK_ROWS):
-        yield _encode_rows(frame.slice(start, CHUNK_ROWS), schema, prefix, start)
+        yield _encode_rows(frame.slice(start, CHUNK_ROWS), schema, prefix, None if key is None else start)
     yield TRAILER
 
 
@@ -107,14 +107,18 @@ def _prefix(key: PartitionKey, columns: int) -> bytes:
     return found
 
 
-def _encode_rows(frame: pl.DataFrame, schema: Mapping[str, str], prefix: bytes, first_row: int) -> bytes:
+def _encode_rows(
+    frame: pl.DataFrame, schema: Mapping[str, str], prefix: bytes, first_row: int | None
+) -> bytes:
     from zanzibar_assets.store import _copy_kernels as kernels
 
     rows = frame.height
-    row_no = np.arange(first_row, first_row + rows, dtype=">i4").view(np.uint8).reshape(rows, 4)
     every = np.ones(rows, dtype=np.bool_)
     columns: list[tuple[NDArray[np.uint8], NDArray[np.int64] | None, NDArray[np.bool_]]]
-    columns = [(row_no, None, every)]
+    columns = []
+    if first_row is not None:
+        row_no = np.arange(first_row, first_row + rows, dtype=">i4").view(np.uint8).reshape(rows, 4)
+        columns.append((row_no, None, every))
     for name, kind in schema.items():
         series = frame[name]
         valid = series.is_not_null().to_numpy() if series.null_count() else every

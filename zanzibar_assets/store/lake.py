@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from zanzibar_assets.errors import CorruptPartition, MissingInput
 from zanzibar_assets.store.keys import PartitionKey
-from zanzibar_assets.store.partition_store import Written
+from zanzibar_assets.store.partition_store import DATABASE_PREFIX, Written
 
 if TYPE_CHECKING:
     import polars as pl
@@ -117,8 +117,7 @@ def fingerprint_bytes(content: bytes) -> str:
 
 
 def _is_of_a_file(fingerprint: str) -> bool:
-    """Other stores put their name and a colon in front of theirs."""
-    return ":" not in fingerprint
+    return not fingerprint.startswith(DATABASE_PREFIX)
 
 
 def _alive(process_id: int) -> bool:

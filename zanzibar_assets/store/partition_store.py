@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from zanzibar_assets.store.keys import PartitionKey
 
 
+DATABASE_PREFIX = "pg:"
+"""In front of fingerprints of partitions in PostgreSQL: they are hashes of other bytes than a file's."""
+
+
 @dataclass(frozen=True, slots=True)
 class Written:
     """What a write produced: blake2b of the stored bytes, their number, the rows."""

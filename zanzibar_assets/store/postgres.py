@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from zanzibar_assets.errors import ConfigError, CorruptPartition, MissingInput, StoreError
-from zanzibar_assets.store.partition_store import Written
+from zanzibar_assets.store.partition_store import DATABASE_PREFIX, Written
 from zanzibar_assets.store.postgres_link import PostgresLink
 from zanzibar_assets.store.timescale import Timescale, hypertable_statements, timescale
 
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 
     from zanzibar_assets.store.keys import PartitionKey
 
-PREFIX = "pg:"
-"""In front of fingerprints of this store: they are hashes of other bytes than a file's."""
 DEFAULT_SCHEMA = "zanzibar"
 PIECE_BYTES = 1 << 20
 _SCHEMA_NAME = re.compile(r"^[a-z][a-z0-9_]{0,30}$")
@@ -58,7 +56,7 @@ class PostgresStore:
             cursor.copy_expert(
                 f"COPY {self._name(table, version)} ({names}) FROM STDIN (FORMAT binary)", source, PIECE_BYTES
             )
-            fingerprint = PREFIX + source.digest.hexdigest()
+            fingerprint = DATABASE_PREFIX + source.digest.hexdigest()
             self._record(cursor, table, key, version, (fingerprint, source.count, frame.height), columns)
         return Written(fingerprint, source.count, frame.height)
 
@@ -72,7 +70,7 @@ class PostgresStore:
 
         with self._link.transaction(read_only=True) as cursor:
             row = self._row(cursor, table, key, version) if self._has_ledger(cursor) else None
-            if row is None or not fingerprint.startswith(PREFIX):
+            if row is None or not fingerprint.startswith(DATABASE_PREFIX):
                 raise MissingInput(
                     f"{table} {key} is in the manifest but not in PostgreSQL",
                     expected=self.location(table, key, version),
@@ -245,7 +243,7 @@ def _fingerprint(columns: Mapping[str, str], stream: memoryview) -> str:
 
     digest = new_digest(columns)
     digest.update(stream)
-    return PREFIX + digest.hexdigest()
+    return DATABASE_PREFIX + digest.hexdigest()
 
 
 def _values(key: PartitionKey) -> dict[str, str]:

@@ -214,3 +214,18 @@ def test_compression_is_asked_for_only_where_the_licence_allows_it():
     assert "add_compression_policy" in full[2]
     session_only = list(hypertable_statements("h.t", Timescale("2.17", "timescale"), segmented=False))
     assert "segmentby" not in session_only[1]
+
+
+def test_trace_says_that_a_partition_stands_in_the_database(store, tmp_path):
+    from zanzibar_assets.reporting.trace import walk
+    from zanzibar_assets.store.database import Database
+    from zanzibar_assets.store.manifest import Manifest
+    from zanzibar_assets_tests.reporting.frames import record
+
+    written = store.write("bars", KEY, 1, numbered(2))
+    here, there = record("bars", str(KEY), written.fingerprint), record("bars", str(KEY), "0" * 32)
+    manifest = Manifest(Database(tmp_path / "m.sqlite"))
+    (database,) = walk([here], manifest, instrument=None, path_of=str)
+    (lake,) = walk([there], manifest, instrument=None, path_of=str)
+    assert database.source == "postgresql: bars_v1 ES|2025-01-06"
+    assert lake.source == "lake/bars/v1/instrument=ES/session=2025-01-06/part.parquet"
