@@ -27,6 +27,7 @@ COMMANDS: dict[str, str] = {
     "halt": "pull the kill switch",
     "resume": "release the kill switch",
     "arm": "arm the live backend for the running session",
+    "bench": "our speed beside what could be used instead",
 }
 """Command name -> one line of help, in the order in which help shows them."""
 
@@ -68,14 +69,18 @@ def main(arguments: list[str] | None = None) -> None:
     except click.ClickException as error:
         error.show()
         sys.exit(2)
-    except click.Abort:
-        click.echo("interrupted", err=True)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("\nzanzibar: stopped; what was built is kept, the same command goes on", err=True)
         sys.exit(1)
     except UsageError as error:
         click.echo(f"zanzibar: {error}", err=True)
         sys.exit(2)
     except ZanzibarError as error:
         click.echo(f"zanzibar: {error}", err=True)
+        sys.exit(1)
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        click.echo(f"zanzibar: {where}{error.strerror or error}; check the path and its rights", err=True)
         sys.exit(1)
     sys.exit(code if isinstance(code, int) else 0)
 

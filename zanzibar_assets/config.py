@@ -84,7 +84,7 @@ class RiskConfig(Section):
 class SignalConfig(Section):
     """Signal generation and aggregation; the limit a session holds for each instrument and source."""
 
-    poi_min_score: float = 0.65
+    poi_min_score: float = 0.55
     reward_to_risk: float = 2.0
     expiry_seconds: int = 900
     cooldown_seconds: int = 1_800

@@ -22,13 +22,16 @@ from zanzibar_assets.vocabulary import from_us
 
 TICK_COLUMNS = ("ts_utc", "seq", "price", "size", "side", "bid", "ask", "trade_id", "kind", "zero_size")
 BAR_COLUMNS = ("open", "high", "low", "trades")
+SOURCE_SUFFIXES = (".scid", ".depth", ".dly", ".txt")
 _STEP_US = {"us": 1, "ms": 1_000, "s": 1_000_000, "m": 60_000_000, "min": 60_000_000, "h": 3_600_000_000}
 
 
 class ParquetStream:
     """Frames appended to one Parquet file, put in place only when complete; no path writes nothing."""
 
-    def __init__(self, path: Path | None) -> None:
+    def __init__(self, path: Path | None, source: Path) -> None:
+        if path is not None:
+            _refuse_unsafe(path, source)
         self._path = path
         self._writer: Any = None  # pyarrow ships no types
         self._part = path.with_name(path.name + ".part") if path else None
@@ -60,6 +63,26 @@ class ParquetStream:
             self._part.unlink()
 
 
+def _refuse_unsafe(out: Path, source: Path) -> None:
+    """UsageError when writing to ``out`` would destroy market data or has nowhere to go."""
+    if out.exists() and out.samefile(source):
+        raise UsageError(f"--out {out} is the file that is read", action="name another file")
+    if out.suffix.lower() in SOURCE_SUFFIXES:
+        raise UsageError(
+            f"--out {out} has the name of a source file",
+            expected="a name such as ticks.parquet",
+            action="name a .parquet file",
+        )
+    if out.is_dir() or not out.parent.is_dir():
+        raise UsageError(f"--out {out} cannot be written", expected="a file in a folder that exists")
+
+
+def write_parquet(frame: pl.DataFrame, path: Path) -> None:
+    """One frame as the commands write it."""
+    with ParquetStream(path) as stream:
+        stream.write(frame)
+
+
 def note_unknown(path: Path) -> None:
     """Say on standard error that a symbol is unknown and what follows from it."""
     symbol = symbol_of(path)
@@ -81,7 +104,7 @@ def decode_ticks(path: Path, zone: str | None, out: Path | None) -> dict[str, An
     reasons: Counter[str] = Counter()
     span: tuple[int, int] | None = None
     aggregated = out is not None and _is_aggregated(path, scale)
-    with ParquetStream(out) as stream:
+    with ParquetStream(out, path) as stream:
         for raw in frames:
             totals["records"] += raw.height
             reasons.update(dict(raw["defect"].drop_nulls().value_counts().iter_rows()))
@@ -180,7 +203,7 @@ def replay_book(path: Path, levels: int, every: str, out: Path | None) -> dict[s
     scale = scid.scale_of(symbol, load_instruments().of_symbol(symbol))
     state, tally, rows = book.Book(levels, parse_step_us(every)), book.ReplayTally(), 0
     header = formats.read_header(path)
-    with ParquetStream(out) as stream:
+    with ParquetStream(out, path) as stream:
         for frame in book.replay_file(path, scale, state, tally):
             rows += frame.height
             stream.write(frame)

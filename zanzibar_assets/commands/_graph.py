@@ -45,7 +45,12 @@ def make_scope(workspace: Workspace, first: str | None, last: str | None, trade:
     if missing:
         raise UsageError(
             f"the Sierra folder holds no session of {', '.join(missing)}",
-            got=f"{workspace.config.sierra_dir}" + (f" from {first} to {last}" if first or last else ""),
+            got="; ".join(
+                [
+                    f"{workspace.config.sierra_dir}" + (f" from {first} to {last}" if first or last else ""),
+                    *_empty_files(workspace),
+                ]
+            ),
             action="check the folder, the file names and the dates",
         )
     through: dict[str, str] = {}
@@ -57,7 +62,26 @@ def make_scope(workspace: Workspace, first: str | None, last: str | None, trade:
         traded.update(chosen)
         through[name] = previous_sessions(instrument, chosen[0], 1)[0]
     plan = GraphPlan(sessions, through, tuple(sorted(traded)))
-    return Scope(plan, tuple(_untouched_depth(workspace, sessions)))
+    fitted = [
+        f"{name}: models, volatility and risk rest on sessions through {through[name]}, the one before "
+        f"the traded ones ({', '.join(s for s in keys if s in traded)})"
+        for name, keys in sessions.items()
+    ]
+    return Scope(plan, (*fitted, *_untouched_depth(workspace, sessions), *_empty_files(workspace)))
+
+
+def _empty_files(workspace: Workspace) -> list[str]:
+    """Tick files of the instruments that hold no byte yet."""
+    folder = workspace.config.sierra_dir
+    if folder is None:
+        return []
+    empty_ones = sorted(path for path in folder.glob("*.scid") if path.stat().st_size == 0)
+    known = workspace.active_instruments()
+    return [
+        f"{path.name} is empty: no record to read"
+        for path in empty_ones
+        if any(instrument.source_of(path.stem) for instrument in known)
+    ]
 
 
 def _untouched_depth(workspace: Workspace, sessions: dict[str, tuple[str, ...]]) -> list[str]:
@@ -142,7 +166,9 @@ def summarise(
             _by_instrument(workspace, plan, "volatility_forecast"),
             _newest(workspace, plan, "regimes"),
             workspace.config.analysis.history_sessions,
+            plan.trade_sessions,
         ),
+        *_nothing_sent(plan, statuses),
     ]
     traded = plan.trade_sessions
     return summarise_run(
@@ -158,6 +184,14 @@ def summarise(
         look_next=_look_next(workspace, traded),
         seconds=seconds,
     )
+
+
+def _nothing_sent(plan: GraphPlan, statuses: dict[tuple[str, str], str]) -> list[str]:
+    """Said when every traded session stood in the account already."""
+    states = {statuses.get(("orders", session)) for session in plan.trade_sessions}
+    if states != {"up_to_date"}:
+        return []
+    return ["nothing was sent in this run: the account held the orders of these sessions already"]
 
 
 def _in_scope(record: PartitionRecord, plan: GraphPlan) -> bool:

@@ -164,7 +164,8 @@ def clock_item(now_us: int, newest_write_us: int | None, file_clock_us: int) -> 
 
 def file_clock_us(folder: Path) -> int:
     """The file system's idea of now: modification time of a fresh file (UTC microseconds)."""
-    with tempfile.NamedTemporaryFile(dir=folder) as file:
+    usable = folder.is_dir() and os.access(folder, os.W_OK)  # else the home's own check says so
+    with tempfile.NamedTemporaryFile(dir=folder if usable else None) as file:
         file.write(b"x")
         file.flush()
         return os.fstat(file.fileno()).st_mtime_ns // 1_000

@@ -53,12 +53,13 @@ class ProgressPrinter:
 
     def problems(self) -> list[str]:
         """What was held back and why, each cause once."""
-        found = [
-            f"{p.table} {p.key} {p.status}: {'; '.join(p.reasons)}"
-            for p in self.seen
-            if p.status in ("blocked", "failed")
-        ]
-        return list(dict.fromkeys(found))
+        held = [p for p in self.seen if p.status in ("blocked", "failed")]
+        causes = [p for p in held if not any(" is blocked" in r or " is failed" in r for r in p.reasons)]
+        shown = causes or held
+        found = [f"{p.table} {p.key} {p.status}: {'; '.join(p.reasons)}" for p in shown]
+        left = len(held) - len(shown)
+        also = [f"{left} partitions that depend on these were held back with them"] if left else []
+        return list(dict.fromkeys(found)) + also
 
     def _line(self) -> str:
         held = f", {self._bad} held back" if self._bad else ""

@@ -77,6 +77,8 @@ def command(
     names = [name.strip() for name in instruments.split(",") if name.strip()] or found_in(folder, known)
     chosen = sorted({known.resolve(name).id for name in names})
     first, last = (parse_session(day) if day else None for day in (first, last))
+    if first and last and last < first:
+        raise UsageError(f"--to {last} lies before --from {first}")
     name = account or account_name("SIM", [chosen, first, last, folder, trade_sessions, paper_unapproved])
     settings = {
         "sierra_dir": str(folder),

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
+import time
 
 import click
 
@@ -50,7 +52,35 @@ def command(port: int, host: str) -> None:
     click.echo(f"Dagster: http://{host}:{port}  (Ctrl-C stops it)", err=True)
     environment = {**os.environ, "DAGSTER_HOME": str(folder), HOME_VARIABLE: str(config.home)}
     arguments = ["dev", "-m", "zanzibar_assets.definitions", "--host", host, "--port", str(port)]
-    sys.exit(subprocess.call([sys.executable, "-m", "dagster", *arguments], env=environment))
+    sys.exit(serve([sys.executable, "-m", "dagster", *arguments], environment))
+
+
+def serve(arguments: list[str], environment: dict[str, str]) -> int:
+    """Run the servers in a group of their own and take all of them down with this process."""
+    if os.name == "nt":
+        return subprocess.call(arguments, env=environment)
+    servers = subprocess.Popen(arguments, env=environment, start_new_session=True)
+
+    def stop(number: int, frame: object) -> None:
+        del number, frame
+        os.killpg(servers.pid, signal.SIGINT)
+
+    for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(name, stop)
+    try:
+        return servers.wait()
+    finally:
+        _end_group(servers.pid)
+
+
+def _end_group(group: int) -> None:
+    """What is still alive of the group after a grace period is killed."""
+    for number, wait_seconds in ((signal.SIGTERM, 5.0), (signal.SIGKILL, 0.0)):
+        try:
+            os.killpg(group, number)
+        except ProcessLookupError:
+            return
+        time.sleep(wait_seconds)
 
 
 def refuse_taken(host: str, port: int) -> None:

@@ -24,6 +24,7 @@ from zanzibar_assets.store.builder import Status
 from zanzibar_assets.store.keys import PartitionKey
 from zanzibar_assets.store.workspace import Workspace
 
+INTERRUPTS = ("DagsterExecutionInterruptedError", "KeyboardInterrupt")
 RANGE_START = "dagster/asset_partition_range_start"
 RANGE_END = "dagster/asset_partition_range_end"
 
@@ -153,7 +154,15 @@ def _run(wave: Wave, definitions: dg.Definitions, instance: dg.DagsterInstance) 
         asset_selection=[dg.AssetKey(table) for table in wave.tables],
         **partition,
     )
+    if _was_interrupted(result):
+        raise KeyboardInterrupt
     return WaveResult(wave, result.run_id, result.success, _first_error(result))
+
+
+def _was_interrupted(result: dg.ExecuteInProcessResult) -> bool:
+    """True when a person stopped the run: Dagster catches the signal and only fails the step."""
+    errors = [e.step_failure_data.error for e in result.all_events if e.is_step_failure]
+    return any(error is not None and error.cls_name in INTERRUPTS for error in errors)
 
 
 def _first_error(result: dg.ExecuteInProcessResult) -> str:

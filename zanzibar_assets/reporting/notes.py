@@ -17,11 +17,12 @@ def history_notes(
     volatilities: Mapping[str, pl.DataFrame],
     regimes: Mapping[str, pl.DataFrame],
     history_sessions: int,
+    traded: Sequence[str],
 ) -> list[str]:
     """Sentences about stages that lack history or input, each once, by instrument.
 
     ``models``, ``volatilities`` and ``regimes`` hold by instrument the TrainedModel row, the
-    VolatilityForecast row and the newest session's Regimes.
+    VolatilityForecast row and the newest session's Regimes; ``traded`` are the traded sessions.
     """
     notes: list[str] = []
     for instrument, frame in sorted(models.items()):
@@ -37,7 +38,8 @@ def history_notes(
     for instrument, frame in sorted(volatilities.items()):
         if frame.height and frame["reason"][0]:
             notes.append(f"{instrument}: volatility by {frame['method'][0]}: {frame['reason'][0]}")
-    return notes + _short_history(records, history_sessions) + _no_depth(records)
+    short = _short_history(records, history_sessions)
+    return notes + short + _no_depth(records) + _no_signals(records, traded)
 
 
 def _short_history(records: Sequence[PartitionRecord], wanted: int) -> list[str]:
@@ -53,6 +55,27 @@ def _short_history(records: Sequence[PartitionRecord], wanted: int) -> list[str]
                 f"{instrument}: structure, sweeps and factors of {record.key.session} saw {seen} of "
                 f"{wanted} earlier sessions (there are no more in the files)"
             )
+    return found
+
+
+def _no_signals(records: Sequence[PartitionRecord], traded: Sequence[str]) -> list[str]:
+    """Why rules made no signal of an instrument in any of the traded sessions."""
+    found = []
+    own = [r for r in records if r.table == "raw_signals" and r.key.session in traded and not r.rows]
+    for record in own:
+        touches = record.notes.get("touches")
+        if not touches:
+            continue
+        where = f"{record.key.instrument} {record.key.session}: no signal: "
+        if not touches["touches"]:
+            found.append(where + "no point of interest was touched")
+        elif touches["best_score"] < touches["needed"]:
+            found.append(
+                f"{where}{touches['touches']} touches of points of interest, the best scored "
+                f"{touches['best_score']:.2f} and {touches['needed']:.2f} is needed"
+            )
+        else:
+            found.append(f"{where}{touches['touches']} touches, none fresh, open and with a zone that held")
     return found
 
 

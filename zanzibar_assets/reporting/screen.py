@@ -78,7 +78,7 @@ def _stopped(summary: RunSummary) -> list[RenderableType]:
 
 
 def _stages(summary: RunSummary) -> RenderableType:
-    table = _grid("stage", ">partitions", ">rows", ">new", ">kept", ">stopped", "tables")
+    table = _grid("stage", ">partitions", ">rows", ">built", ">up to date", ">stopped", "tables")
     for stage, members in groupby(summary.tables, key=lambda t: t.stage):
         own = list(members)
         stopped = sum(t.blocked + t.failed for t in own)
@@ -116,7 +116,7 @@ def _signals_title(summary: RunSummary) -> str:
 
 def _signals(summary: RunSummary) -> RenderableType:
     table = _grid(
-        "when (UTC)", "instrument", "side", ">entry", ">stop", ">target", ">risk %", "from", "marks"
+        "when (UTC)", "instrument", "side", ">entry", ">stop away", ">target away", ">risk %", "from", "marks"
     )
     kept = _kept(summary)
     for row in kept[-MOST_ROWS:]:
@@ -171,7 +171,7 @@ def _account_line(summary: RunSummary) -> str:
     halted = "; trading is HALTED" if a["halted"] else ""
     return (
         f"  {label} {a['account']}: balance {a['balance']:,.2f} {a['currency']} "
-        f"(session began at {a['balance_start']:,.2f}), equity {a['equity']:,.2f}, "
+        f"({summary.since_words()}), equity {a['equity']:,.2f}, "
         f"{a['open_positions']} open, room to the daily limit {a['room_to_daily_limit']:,.2f}{halted}"
     )
 

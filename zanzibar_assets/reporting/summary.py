@@ -126,10 +126,16 @@ class RunSummary:
         if not self.orders:
             kept = sum(s["status"] == "kept" for s in self.signals)
             return "no order was made" + (f" ({_count(kept, 'signal')} kept)" if kept else "")
-        filled = sum(o["state"] in ("filled", "partial") for o in self.orders)
+        wanted = {o["signal_id"] for o in self.orders}
+        done = {o["signal_id"] for o in self.orders if o["state"] in ("filled", "partial")}
         simulated = all(o["simulated"] for o in self.orders)
         account = "on the SIMULATED account" if simulated else "on a LIVE account"
-        return f"{filled} of {_count(len(self.orders), 'order')} filled {account}"
+        return f"{len(done)} of {_count(len(wanted), 'order')} filled {account}"
+
+    def since_words(self) -> str:
+        """Where the balance began, before the first of the traded sessions."""
+        began = self.account.get("balance_first", self.account["balance_start"])
+        return f"began at {began:,.2f}, net {self.account['balance'] - began:+,.2f} over the traded sessions"
 
     def to_json(self) -> dict[str, Any]:
         """The document of ``--json``: the keys of the command line's contract, and what explains them."""
@@ -188,7 +194,7 @@ def summarise_run(
         signals=_rows(signals, SIGNAL_COLUMNS, "known_at"),
         orders=order_rows,
         fills=_rows(fills, FILL_COLUMNS, "time_utc"),
-        account=_plain(account_state.row(-1, named=True)) if account_state.height else {},
+        account=_account(account_state),
         notes=tuple(notes),
         errors=tuple(errors),
         look_next=tuple(look_next),
@@ -243,9 +249,22 @@ def _rows(frame: pl.DataFrame, columns: Sequence[str], time: str) -> tuple[dict[
     return tuple(_plain(row) for row in ordered.iter_rows(named=True))
 
 
+def _account(states: pl.DataFrame) -> dict[str, Any]:
+    """The last account state with the balance before the first session as ``balance_first``."""
+    if states.is_empty():
+        return {}
+    return _plain({**states.row(-1, named=True), "balance_first": states["balance_start"][0]})
+
+
 def _plain(row: dict[str, Any]) -> dict[str, Any]:
-    """Row with times as ISO text, so that it can stand in a JSON document."""
-    return {key: value.isoformat() if hasattr(value, "isoformat") else value for key, value in row.items()}
+    """Row with times as ISO text and numbers without the dust of binary fractions, for JSON."""
+    return {key: _plain_value(value) for key, value in row.items()}
+
+
+def _plain_value(value: Any) -> Any:
+    if isinstance(value, float):
+        return round(value, 8)
+    return value.isoformat() if hasattr(value, "isoformat") else value
 
 
 def _count(number: int, noun: str) -> str:

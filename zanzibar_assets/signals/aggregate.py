@@ -134,6 +134,8 @@ def _risk_gate(state: _State, case: _Case) -> str | None:
     if frame is None or frame.is_empty():
         return f"there are no risk parameters for {case.instrument.id}"
     of_model = case.row["source"] == "model" and case.approved
+    if case.row["source"] == "model" and not case.approved:
+        case.notes.append("sized with the risk of rules: an unapproved model has none of its own")
     column = "risk_per_trade_pct" if of_model else "rules_risk_per_trade_pct"
     case.risk_pct = min(float(frame[column][0]), state.config.risk.max_risk_per_trade_pct)
     if case.risk_pct <= 0:

@@ -72,6 +72,13 @@ def build_raw_signals(
     return conform("raw_signals", pl.DataFrame(kept, infer_schema_length=None))
 
 
+def touch_summary(points_of_interest: pl.DataFrame, config: Config) -> dict[str, Any]:
+    """How many touches there were, the best score among them, and the score that a signal needs."""
+    touches = points_of_interest.filter(pl.col("kind") == "poi_touch")
+    best = touches["score"].max() if touches.height else None
+    return {"touches": touches.height, "best_score": best, "needed": config.signals.poi_min_score}
+
+
 def _sigma(volatility: pl.DataFrame) -> float | None:
     """Forecast volatility of a bar's log return, or None when there is none."""
     if not volatility.height or volatility["sigma_bar"][0] is None:

@@ -162,3 +162,18 @@ def test_real_files_agree_with_their_manifest(tmp_path):
     assert (found["records"], found["snapshots"], found["crossed_batches"]) == (74_781, 12, 894)
     found, _ = run("book", FOLDER / "BTCUSDT_PERP_BINANCE.2024-08-08.depth", "--every", "100ms")
     assert (found["records"], found["snapshots"]) == (406_683, 1)
+
+
+OUTS = ("copy.scid", "other.scid", "other.depth", "same.parquet", "missing/x.parquet")
+
+
+@pytest.mark.parametrize("name", OUTS)
+def test_out_never_writes_over_market_data_nor_nowhere(tmp_path, name):
+    source = tmp_path / "copy.scid"
+    write_scid(source)
+    before = source.read_bytes()
+    (tmp_path / "same.parquet").hardlink_to(source)
+    result = CliRunner().invoke(root, ["ticks", str(source), "--out", str(tmp_path / name)])
+    assert isinstance(result.exception, UsageError)
+    assert source.read_bytes() == before
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["copy.scid", "same.parquet"]

@@ -20,11 +20,13 @@ if TYPE_CHECKING:
 )
 def raw_signals(inputs: Inputs) -> pl.DataFrame:
     """Candidate trades of one instrument: touches of points of interest, crossings of the model."""
-    from zanzibar_assets.signals.raw import build_raw_signals
+    from zanzibar_assets.signals.raw import build_raw_signals, touch_summary
 
+    points = inputs.read("points_of_interest")
+    inputs.notes["touches"] = touch_summary(points, inputs.config)
     return build_raw_signals(
         inputs.read("bars"),
-        inputs.read("points_of_interest"),
+        points,
         inputs.read("predictions"),
         inputs.optional("volatility_forecast"),
         inputs.optional("validation_report"),
