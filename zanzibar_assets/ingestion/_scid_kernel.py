@@ -277,7 +277,7 @@ def _decode_one(
     unix_out[i] = unix
     kind = _kind_of(floats[i], words[i], bars_only)
     open_bits = words[i, 2]
-    quoted = kind == FIRST or kind == LAST or (kind != BAR and (open_bits & 0x7FFFFFFF) == 0)
+    quoted = kind in (FIRST, LAST) or (kind != BAR and (open_bits & 0x7FFFFFFF) == 0)
     kind = _gather(i, first_seq + i, unix, kind, quoted, group_out, bits_out, state)
     kind_out[i] = kind
     if not (quoted or kind == TRADE) or kind == QUOTE:

@@ -151,8 +151,6 @@ def optional(values: NDArray[Any], bits: NDArray[np.uint8], kind: Any) -> pl.Ser
     """Series over a buffer without a copy, null where its validity bit is 0."""
     import pyarrow as pa
 
-    if not bits.any():
-        return pl.repeat(None, len(values), dtype=kind, eager=True)
     arrow = pa.from_numpy_dtype(values.dtype)
     array = pa.Array.from_buffers(arrow, len(values), [pa.py_buffer(bits), pa.py_buffer(values)])
     series = pl.Series(array)

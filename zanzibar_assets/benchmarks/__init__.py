@@ -1,0 +1,1 @@
+"""Benchmarks: our figures beside those of what a user could pick instead, from one run."""

@@ -1,0 +1,71 @@
+"""``zanzibar bench``: our figures beside those of what a user could pick instead."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import click
+
+NAMES = ("ingest", "book")
+
+
+@click.command(
+    name="bench",
+    epilog="Example:  zanzibar bench ingest --records 5000000 --json",
+)
+@click.argument("name", type=click.Choice(NAMES))
+@click.option(
+    "--records",
+    type=click.IntRange(min=1_000),
+    default=5_000_000,
+    show_default=True,
+    help="Records of each file.",
+)
+@click.option("--seed", type=int, default=7, show_default=True, help="Seed of the simulated market.")
+@click.option(
+    "--peer-python",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Interpreter that has hftbacktest (book); without it that peer is not measured.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def command(name: str, records: int, seed: int, peer_python: Path | None, as_json: bool) -> None:
+    """Measure ingest (.scid to columns and Parquet) or book (.depth to top ten every 100 ms).
+
+    Files are simulated, written to a temporary folder and removed. Ours and the peer run in turns;
+    figures are medians. A ratio above 1 means that ours is better.
+    """
+    from zanzibar_assets.benchmarks import book, ingest, measure
+    from zanzibar_assets.commands._decode import decode_ticks
+
+    machine = measure.machine()
+    with tempfile.TemporaryDirectory(prefix="zanzibar-bench-") as folder:
+        if name == "ingest":
+            figures = ingest.measure(
+                Path(folder), records, seed, lambda file, out: decode_ticks(file, None, out), _say
+            )
+        else:
+            figures = book.measure(Path(folder), records, seed, peer_python, _say)
+    result: dict[str, Any] = {
+        "name": name,
+        "simulated": True,
+        "figures": [figure.as_dict() for figure in figures],
+        "machine": machine,
+    }
+    click.echo(json.dumps(result) if as_json else _table(result))
+
+
+def _say(line: str) -> None:
+    click.echo(line, err=True)
+
+
+def _table(result: dict[str, Any]) -> str:
+    lines = [f"{'figure':<34} {'ours':>12} {'peer':>12} {'ratio':>7}  unit, peer"]
+    for figure in result["figures"]:
+        peer = "-" if figure["peer_value"] is None else f"{figure['peer_value']:.5g}"
+        ratio = "-" if figure["ratio"] is None else f"{figure['ratio']:.2f}"
+        about = ", ".join(filter(None, (figure["unit"], figure["peer"], figure.get("note"))))
+        lines.append(f"{figure['what']:<34} {figure['value']:>12.5g} {peer:>12} {ratio:>7}  {about}")
+    return "\n".join(lines)
