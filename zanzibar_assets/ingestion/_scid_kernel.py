@@ -109,8 +109,8 @@ def _copy_tile(
 ) -> None:
     """Stamps, counts and sides of one tile, and which records look like usual trades so far.
 
-    A usual trade has Open 0, one trade, a size, counts and a stamp that can be true, and three
-    positive finite prices; only others need the long way.
+    A usual trade has Open 0 (1 in ``usual``) or a sub-trade's mark (2), one trade, a size, counts and
+    a stamp that can be true, and three positive finite prices; only others (0) need the long way.
     """
     for i in range(base, end):
         at = i - base
@@ -121,11 +121,13 @@ def _copy_tile(
         raw[0, at], raw[1, at], raw[2, at] = close, low, high
         counts[0, i], counts[1, i], counts[2, i], counts[3, i] = trades, volume, sold, bought
         side_out[i] = np.int8(bought > 0) - np.int8(sold > 0)
-        fits = (words[i, 2] == 0) & (trades == 1) & (volume > 0)
+        opened = words[i, 2]
+        mark = (opened == FIRST_BITS) | (opened == LAST_BITS)
+        fits = ((opened == 0) | mark) & (trades == 1) & (volume > 0)
         fits &= ((volume | sold | bought) <= INT_MAX) & (unix >= 0) & (unix < MAX_US)
         for bits in (high, low, close):
             fits &= (bits > 0) & (bits < INFINITE_BITS)
-        usual[at] = fits
+        usual[at] = fits * (1 + mark)
 
 
 @njit(cache=True, nogil=True)
@@ -347,16 +349,23 @@ def decode(
         defect_out[base:end] = 0
         for eight in range(base, end, 8):
             upto = min(eight + 8, end)
-            all_usual = state[OPEN_SEQ] < 0
+            all_plain = state[OPEN_SEQ] < 0
+            whole = 0
             for i in range(eight, upto):
-                all_usual &= usual[i - base] != 0
-            if all_usual:
-                every = np.uint8((1 << (upto - eight)) - 1)
-                at = eight >> 3
-                bits_out[PRICE, at] = bits_out[BID, at] = bits_out[ASK, at] = every
-                bits_out[STAMP_BITS, at] = every
+                all_plain &= usual[i - base] == 1
+                whole |= (usual[i - base] != 0) << (i - eight)
+            at = eight >> 3
+            for row in (PRICE, BID, ASK, STAMP_BITS):
+                bits_out[row, at] = np.uint8(whole)
+            if all_plain:
                 continue
             for i in range(eight, upto):
+                if usual[i - base]:
+                    kind = TRADE if usual[i - base] == 1 else FIRST if words[i, 2] == FIRST_BITS else LAST
+                    kind_out[i] = _gather(
+                        i, first_seq + i, unix_out[i], kind, True, group_out, bits_out, state
+                    )
+                    continue
                 _decode_one(
                     i, first_seq, stamps, days, floats, words, bars_only, scale, tolerance, unix_out,
                     kind_out, side_out, prices, group_out, defect_out, bits_out, state,
