@@ -13,13 +13,16 @@ import pytest
 from zanzibar_assets.commands._health_stores import lake_item
 from zanzibar_assets.config import load_config
 from zanzibar_assets.errors import ConfigError, CorruptPartition, StoreError
+from zanzibar_assets.store.builder import Status, build_partition
 from zanzibar_assets.store.lake import Lake
-from zanzibar_assets.store.opening import DATABASE_VARIABLE, open_partition_store
+from zanzibar_assets.store.opening import DATABASE_VARIABLE, SCHEMA_VARIABLE, open_partition_store
 from zanzibar_assets.store.postgres import PostgresStore
 from zanzibar_assets.store.postgres_link import PostgresLink
 from zanzibar_assets.store.timescale import Timescale, hypertable_statements
+from zanzibar_assets.store.workspace import Workspace
 from zanzibar_assets_tests.builders.postgres_server import PASSWORD, Server, server_programs
 from zanzibar_assets_tests.store.contract import KEY, StoreContract, numbered
+from zanzibar_assets_tests.store.test_builder import DAY, Chain, bars_frame
 
 SCHEMAS = (f"home_{number}" for number in itertools.count())
 
@@ -229,3 +232,26 @@ def test_trace_says_that_a_partition_stands_in_the_database(store, tmp_path):
     (lake,) = walk([there], manifest, instrument=None, path_of=str)
     assert database.source == "postgresql: bars_v1 ES|2025-01-06"
     assert lake.source == "lake/bars/v1/instrument=ES/session=2025-01-06/part.parquet"
+
+
+def test_a_home_that_changes_its_store_builds_again_and_never_mixes_them(tmp_path, server, monkeypatch):
+    schema = next(SCHEMAS)
+    bars = Chain().bars_spec
+
+    def build(url):
+        monkeypatch.setenv(DATABASE_VARIABLE, url)
+        monkeypatch.setenv(SCHEMA_VARIABLE, schema)
+        workspace = Workspace(load_config(tmp_path, instruments=["SIM_ES"]), lambda: 1_736_000_000_000_000)
+        outcome = build_partition(workspace, bars, DAY)
+        stored = workspace.lake.read("bars", DAY, 1, outcome.record.fingerprint)
+        workspace.database.close()
+        if url:
+            workspace.lake.close()
+        return outcome.status, stored
+
+    for url in ("", server.url, ""):
+        first, frame = build(url)
+        again, same = build(url)
+        assert (first, again) == (Status.BUILT, Status.UP_TO_DATE)
+        assert frame.equals(bars_frame())
+        assert same.equals(frame)
