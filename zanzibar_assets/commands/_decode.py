@@ -77,12 +77,6 @@ def _refuse_unsafe(out: Path, source: Path) -> None:
         raise UsageError(f"--out {out} cannot be written", expected="a file in a folder that exists")
 
 
-def write_parquet(frame: pl.DataFrame, path: Path) -> None:
-    """One frame as the commands write it."""
-    with ParquetStream(path) as stream:
-        stream.write(frame)
-
-
 def note_unknown(path: Path) -> None:
     """Say on standard error that a symbol is unknown and what follows from it."""
     symbol = symbol_of(path)

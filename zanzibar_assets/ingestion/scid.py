@@ -146,7 +146,7 @@ def decode_records(
 def decode_frame(path: Path, scale: Scale) -> pl.DataFrame:
     """A whole ``.scid`` file as one compact frame (see ``scid_columns.compact_frame``), all records.
 
-    About 50 bytes of memory a record; ``iter_chunks`` is the way for files beyond memory. Raises
+    About 83 bytes of memory a record; ``iter_chunks`` is the way for files beyond memory. Raises
     FormatError when the file is no Sierra file.
     """
     header = formats.read_header(path)
