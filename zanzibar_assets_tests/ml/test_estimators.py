@@ -48,6 +48,8 @@ def test_two_fits_are_the_same_bits_and_learn_something(candidate):
     assert importance[0] > importance[1] > max(importance[2], importance[3])
 
 
+# shap makes its colour maps on import in a way that matplotlib is going to retire
+@pytest.mark.filterwarnings("ignore:The set_.* function will be deprecated:PendingDeprecationWarning")
 @pytest.mark.filterwarnings("ignore:LightGBM binary classifier with TreeExplainer:UserWarning")
 def test_tree_contributions_are_shap_values():
     import shap
