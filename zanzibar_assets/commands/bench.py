@@ -38,7 +38,7 @@ def command(name: str, records: int, seed: int, peer_python: Path | None, as_jso
     figures are medians. A ratio above 1 means that ours is better.
     """
     from zanzibar_assets.benchmarks import book, ingest, measure
-    from zanzibar_assets.commands._decode import decode_ticks
+    from zanzibar_assets.commands._decode_ticks import decode_ticks
 
     machine = measure.machine()
     with tempfile.TemporaryDirectory(prefix="zanzibar-bench-") as folder:

@@ -26,7 +26,8 @@ def command(file: Path, levels: int, every: str, out: Path | None, as_json: bool
     Batches are applied whole. With a grid step there is one row at each multiple of the step since
     midnight UTC before which the book changed, holding all batches stamped strictly before it.
     """
-    from zanzibar_assets.commands._decode import note_unknown, print_result, replay_book
+    from zanzibar_assets.commands._decode import note_unknown, print_result
+    from zanzibar_assets.commands._decode_book import replay_book
 
     note_unknown(file)
     print_result(replay_book(file, levels, every, out), as_json)

@@ -23,7 +23,8 @@ def command(file: Path, zone: str | None, out: Path | None, as_json: bool) -> No
     Every record becomes a row or is counted as quarantined with its reason; nothing is dropped.
     The instrument is found by the file's symbol; an unknown one keeps the file's own prices.
     """
-    from zanzibar_assets.commands._decode import decode_ticks, note_unknown, print_result
+    from zanzibar_assets.commands._decode import note_unknown, print_result
+    from zanzibar_assets.commands._decode_ticks import decode_ticks
 
     note_unknown(file)
     print_result(decode_ticks(file, zone, out), as_json)

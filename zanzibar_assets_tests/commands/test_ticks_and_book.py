@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from zanzibar_assets.cli import root
-from zanzibar_assets.commands import _decode
+from zanzibar_assets.commands import _decode_book
 from zanzibar_assets.errors import FormatError, UsageError
 from zanzibar_assets_tests.builders.sierra import depth, record, trade, write_depth, write_scid
 from zanzibar_assets_tests.ingestion.real_data import FOLDER, needs_real_data
@@ -129,13 +129,13 @@ def test_book_rows_on_change_of_batch_and_on_a_grid(tmp_path):
     [("0", 0), ("0ms", 0), ("100ms", 100_000), ("1s", 1_000_000), ("5m", 300_000_000), ("250us", 250)],
 )
 def test_grid_steps(step, micros):
-    assert _decode.parse_step_us(step) == micros
+    assert _decode_book.parse_step_us(step) == micros
 
 
 @pytest.mark.parametrize("step", ["", "100", "-1s", "1.5s", "25h", "fast"])
 def test_wrong_grid_steps(step):
     with pytest.raises(UsageError):
-        _decode.parse_step_us(step)
+        _decode_book.parse_step_us(step)
 
 
 @pytest.mark.parametrize("name", ["ticks", "book"])

@@ -1,0 +1,111 @@
+"""One ``.scid`` file or text export decoded to a Parquet file and its figures."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from zanzibar_assets.commands._decode import ParquetStream, iso
+from zanzibar_assets.errors import FormatError, UsageError
+from zanzibar_assets.ingestion import formats, scid, text
+from zanzibar_assets.ingestion.sources import symbol_of
+from zanzibar_assets.instruments import load_instruments
+
+TICK_COLUMNS = ("ts_utc", "seq", "price", "size", "side", "bid", "ask", "trade_id", "kind", "zero_size")
+BAR_COLUMNS = ("open", "high", "low", "trades")
+
+
+def decode_ticks(path: Path, zone: str | None, out: Path | None) -> dict[str, Any]:
+    """Figures of one decoded file, its rows written to ``out`` when that is given."""
+    began = time.perf_counter()
+    symbol = symbol_of(path)
+    scale = scid.scale_of(symbol, load_instruments().of_symbol(symbol))
+    frames, torn = _tick_frames(path, zone, scale)
+    totals: Counter[str] = Counter()
+    reasons: Counter[str] = Counter()
+    span: tuple[int, int] | None = None
+    aggregated = out is not None and _is_aggregated(path, scale)
+    with ParquetStream(out, path) as stream:
+        for raw in frames:
+            totals["records"] += raw.height
+            reasons.update(dict(raw["defect"].drop_nulls().value_counts().iter_rows()))
+            kept = raw.filter(pl.col("defect").is_null())
+            totals["rows"] += kept.height
+            totals.update(_volumes(kept, scale))
+            span = _wider(span, kept["ts_utc"].dt.timestamp("us"))
+            stream.write(_tick_columns(kept, aggregated=aggregated))
+        if not totals["records"]:
+            stream.write(_tick_columns(_no_ticks(), aggregated=aggregated))
+    return {
+        "records": totals["records"],
+        "rows": totals["rows"],
+        "quarantined": totals["records"] - totals["rows"],
+        "quarantined_by": dict(sorted(reasons.items())),
+        "torn_bytes": torn,
+        "first_utc": iso(span and span[0]),
+        "last_utc": iso(span and span[1]),
+        "volume": totals["size"],
+        "bid_volume": totals["bid_volume"],
+        "ask_volume": totals["ask_volume"],
+        "simulated": _is_simulated(path),
+        "seconds": round(time.perf_counter() - began, 6),
+    }
+
+
+def _volumes(kept: pl.DataFrame, scale: scid.Scale) -> dict[str, int]:
+    """Summed volumes in the file's own whole units."""
+    names = ("size", "bid_volume", "ask_volume")
+    units = kept.select(
+        (pl.col(name) / scale.volume_multiplier).round().cast(pl.Int64).sum() for name in names
+    )
+    return dict(zip(names, units.row(0), strict=True))
+
+
+def _wider(span: tuple[int, int] | None, stamps: pl.Series) -> tuple[int, int] | None:
+    """First and last stamp seen so far."""
+    if stamps.is_empty():
+        return span
+    values = stamps.to_numpy()
+    first, last = int(values.min()), int(values.max())
+    return (first, last) if span is None else (min(first, span[0]), max(last, span[1]))
+
+
+def _tick_frames(path: Path, zone: str | None, scale: scid.Scale) -> tuple[Iterator[pl.DataFrame], int]:
+    if text.is_text(path):
+        if zone is None:
+            raise UsageError(
+                f"{path.name} is a text export in the chart's time zone",
+                expected="--tz ZONE",
+                action="add the chart's zone, for instance --tz America/Chicago",
+            )
+        return text.iter_text_chunks(path, text.zone_of(zone), scale), 0
+    header = formats.read_header(path)
+    if header.kind != "scid":
+        raise FormatError(f"{path} is a depth file", expected="a .scid file", action="use `zanzibar book`")
+    return scid.iter_chunks(path, header, scale), header.torn_bytes
+
+
+def _is_aggregated(path: Path, scale: scid.Scale) -> bool:
+    """Whether the rows get the bar columns: any ``.scid`` record is a bar, or it is a bar data export."""
+    return text.is_text(path) or scid.any_bars(path, formats.read_header(path), scale)
+
+
+def _no_ticks() -> pl.DataFrame:
+    from zanzibar_assets.contracts.registry import empty
+
+    return empty("raw_ticks")
+
+
+def _tick_columns(kept: pl.DataFrame, *, aggregated: bool) -> pl.DataFrame:
+    zero = (pl.col("size") == 0) & (pl.col("kind") != "quote")
+    columns = (*TICK_COLUMNS, *BAR_COLUMNS) if aggregated else TICK_COLUMNS
+    return kept.with_columns(zero_size=zero).select(columns)
+
+
+def _is_simulated(path: Path) -> bool:
+    return not text.is_text(path) and formats.read_header(path).simulated
