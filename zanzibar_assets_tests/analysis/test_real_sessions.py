@@ -15,7 +15,8 @@ from zanzibar_assets.analysis.technical import build_technical_factors
 from zanzibar_assets.analysis.vwap import build_vwap
 from zanzibar_assets.calendars import SessionWindow, session_window
 from zanzibar_assets.contracts.registry import empty
-from zanzibar_assets.ingestion.cleaning import clean_dom, clean_ticks
+from zanzibar_assets.ingestion.cleaning import clean_ticks
+from zanzibar_assets.ingestion.cleaning_dom import clean_dom
 from zanzibar_assets.ingestion.depth import read_depth
 from zanzibar_assets.ingestion.scid import read_ticks
 from zanzibar_assets.ingestion.sources import find_sources, session_slices

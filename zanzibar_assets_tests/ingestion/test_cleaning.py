@@ -10,7 +10,8 @@ from zanzibar_assets.calendars import session_window
 from zanzibar_assets.contracts.registry import breaches, empty
 from zanzibar_assets.ingestion import depth as depth_files
 from zanzibar_assets.ingestion import formats, scid
-from zanzibar_assets.ingestion.cleaning import clean_dom, clean_ticks
+from zanzibar_assets.ingestion.cleaning import clean_ticks
+from zanzibar_assets.ingestion.cleaning_dom import clean_dom
 from zanzibar_assets.instruments import load_instruments
 from zanzibar_assets_tests.builders.sierra import depth, record, sc_us, trade, us
 

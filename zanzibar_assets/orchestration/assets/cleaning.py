@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     import polars as pl
 
-    from zanzibar_assets.ingestion.cleaning import Cleaned
+    from zanzibar_assets.ingestion.cleaned import Cleaned
     from zanzibar_assets.store.inputs import Inputs
 
 
@@ -52,7 +52,7 @@ def clean_ticks(inputs: Inputs) -> Mapping[str, pl.DataFrame]:
 )
 def clean_dom(inputs: Inputs) -> Mapping[str, pl.DataFrame]:
     """Five levels a side after each batch that changed them, with the book's and the session's state."""
-    from zanzibar_assets.ingestion.cleaning import clean_dom as clean
+    from zanzibar_assets.ingestion.cleaning_dom import clean_dom as clean
 
     raw = inputs.read("raw_depth")
     cleaned = clean(raw, inputs.instrument, inputs.window)
