@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, BinaryIO
 
 import click
 import polars as pl
@@ -13,6 +13,7 @@ import polars as pl
 from zanzibar_assets.errors import UsageError
 from zanzibar_assets.ingestion.sources import symbol_of
 from zanzibar_assets.instruments import load_instruments
+from zanzibar_assets.store.parquet_files import ParquetWriter
 from zanzibar_assets.vocabulary import from_us
 
 SOURCE_SUFFIXES = (".scid", ".depth", ".dly", ".txt")
@@ -25,8 +26,9 @@ class ParquetStream:
         if path is not None:
             _refuse_unsafe(path, source)
         self._path = path
-        self._writer: Any = None  # pyarrow ships no types
         self._part = path.with_name(path.name + ".part") if path else None
+        self._file: BinaryIO | None = None
+        self._writer: ParquetWriter | None = None
 
     def __enter__(self) -> ParquetStream:
         return self
@@ -35,24 +37,23 @@ class ParquetStream:
         """Append a frame; the first one fixes the columns."""
         if self._part is None:
             return
-        import pyarrow.parquet as pq
-
-        table = frame.to_arrow()
         if self._writer is None:
-            self._writer = pq.ParquetWriter(self._part, table.schema, compression="zstd")
-        self._writer.write_table(table.cast(self._writer.schema))
+            self._file = self._part.open("wb")
+            self._writer = ParquetWriter(self._file)
+        self._writer.write(frame)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._writer is not None:
-            self._writer.close()
-        if self._part is None or self._path is None or not self._part.exists():
+        if self._part is None or self._path is None or self._file is None or self._writer is None:
             return
-        if kind is None:
-            self._part.replace(self._path)
-        else:
-            self._part.unlink()
+        try:
+            with self._file:
+                self._writer.__exit__(kind, error, trace)
+            if kind is None:
+                self._part.replace(self._path)
+        finally:
+            self._part.unlink(missing_ok=True)
 
 
 def _refuse_unsafe(out: Path, source: Path) -> None:
