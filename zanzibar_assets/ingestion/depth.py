@@ -17,6 +17,7 @@ from zanzibar_assets.ingestion.scid import Scale, scale_of, to_prices
 from zanzibar_assets.instruments import Instrument
 
 if TYPE_CHECKING:
+    from zanzibar_assets.ingestion.reading import SliceBytes
     from zanzibar_assets.ingestion.sources import SourceSlice
 
 CHUNK_RECORDS = 500_000
@@ -38,13 +39,20 @@ def read_depth(slices: Sequence[SourceSlice], instrument: Instrument) -> pl.Data
     ``seq`` indexes the record in the file named ``source``; sizes are lots. Defective records stay,
     named in ``defect``. Raises SourceError when a file cannot be mapped.
     """
+    from zanzibar_assets.ingestion.reading import open_slices
+
+    return read_depth_bytes(open_slices(slices), instrument)
+
+
+def read_depth_bytes(taken: Sequence[SliceBytes], instrument: Instrument) -> pl.DataFrame:
+    """``read_depth`` of opened slices, which afterwards know the hash of exactly what was decoded."""
     from zanzibar_assets.contracts.registry import conform, empty
 
     parts: list[pl.DataFrame] = []
-    for part in slices:
-        scale = scale_of(part.file.symbol, instrument)
-        header = formats.read_header(part.file.path)
-        parts.extend(iter_chunks(part.file.path, header, scale, part.first_record, part.last_record))
+    for piece in taken:
+        scale = scale_of(piece.part.file.symbol, instrument)
+        name = piece.part.file.path.name
+        parts.extend(decode_records(records, first, name, scale) for first, records in piece.blocks())
     return conform("raw_depth", pl.concat(parts)) if parts else empty("raw_depth")
 
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from zanzibar_assets.ingestion import formats
 from zanzibar_assets.ingestion.grid import float32_noise, nearest_ticks, ticks_to_prices, to_lots
+from zanzibar_assets.ingestion.record_blocks import load_records
 from zanzibar_assets.ingestion.record_kinds import (
     BAR,
     DEFECTS,
@@ -33,6 +34,7 @@ from zanzibar_assets.ingestion.scid_columns import compact_frame, decode_columns
 from zanzibar_assets.instruments import Instrument
 
 if TYPE_CHECKING:
+    from zanzibar_assets.ingestion.reading import SliceBytes
     from zanzibar_assets.ingestion.sources import SourceSlice
 
 CHUNK_RECORDS = 500_000
@@ -72,17 +74,26 @@ def read_ticks(slices: Sequence[SourceSlice], instrument: Instrument) -> pl.Data
     ``seq`` is the record's index in its file and ``contract`` the file's Sierra symbol. Defective
     records stay, named in ``defect``. Raises SourceError when a file cannot be mapped.
     """
+    from zanzibar_assets.ingestion.reading import open_slices
+
+    return read_tick_bytes(open_slices(slices), instrument)
+
+
+def read_tick_bytes(taken: Sequence[SliceBytes], instrument: Instrument) -> pl.DataFrame:
+    """``read_ticks`` of opened slices, which afterwards know the hash of exactly what was decoded."""
     from zanzibar_assets.contracts.registry import conform, empty
 
     parts: list[pl.DataFrame] = []
     state = GroupState()
     previous: Path | None = None
-    for part in slices:
-        if part.file.path != previous:
-            state, previous = GroupState(), part.file.path
-        scale = scale_of(part.file.symbol, instrument)
-        header = formats.read_header(part.file.path)
-        parts.extend(iter_chunks(part.file.path, header, scale, state, part.first_record, part.last_record))
+    for piece in taken:
+        file = piece.part.file
+        if file.path != previous:
+            state, previous = GroupState(), file.path
+        scale = scale_of(file.symbol, instrument)
+        bars_only = holds_bars(file.path, formats.read_header(file.path), scale)
+        for first, records in piece.blocks():
+            parts.append(decode_records(records, first, scale, state, bars_only=bars_only))
     return conform("raw_ticks", pl.concat(parts)) if parts else empty("raw_ticks")
 
 
@@ -112,7 +123,7 @@ def holds_bars(path: Path, header: formats.FileHeader, scale: Scale) -> bool:
     """
     if scale.records != "auto":
         return scale.records == "bars"
-    probe = formats.map_records(path, header, 0, min(header.records, AUTO_PROBE_RECORDS))
+    probe = load_records(path, header, 0, min(header.records, AUTO_PROBE_RECORDS))
     single, _, _ = single_trades(probe)
     return bool((~single & ~flat_ticks(probe)).any())
 
