@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from zanzibar_assets.errors import ConfigError
 
@@ -31,6 +31,27 @@ class IngestionConfig(Section):
     """Reading of source files."""
 
     chunk_records: int = 2_000_000
+
+
+class CleaningConfig(Section):
+    """Limits of the cleaning rules; the rules themselves are named in ``ingestion/rules.py``."""
+
+    late_limit_seconds: int = Field(default=60, gt=0)
+    outlier_window: int = Field(default=101, ge=50)
+    outlier_mads: float = Field(default=20.0, gt=0)
+    outlier_min_ticks: int = Field(default=20, gt=0)
+    outlier_min_pct: float = Field(default=0.5, ge=0)
+    outlier_confirm: int = Field(default=5, ge=2, le=50)
+    outlier_stale_seconds: int = Field(default=600, gt=0)
+
+
+class QualityConfig(Section):
+    """When a session's completeness is worth a warning; only lost volume ever blocks."""
+
+    gap_seconds: int = Field(default=300, gt=0)
+    max_gap_seconds: int = Field(default=900, gt=0)
+    min_coverage_pct: float = Field(default=90.0, ge=0, le=100)
+    max_outside_book_pct: float = Field(default=10.0, ge=0, le=100)
 
 
 class AnalysisConfig(Section):
@@ -124,6 +145,8 @@ class Config(Section):
     instruments_file: Path | None = None
     instruments: tuple[str, ...] = ()
     ingestion: IngestionConfig = IngestionConfig()
+    cleaning: CleaningConfig = CleaningConfig()
+    quality: QualityConfig = QualityConfig()
     analysis: AnalysisConfig = AnalysisConfig()
     model: ModelConfig = ModelConfig()
     risk: RiskConfig = RiskConfig()

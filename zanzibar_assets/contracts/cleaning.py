@@ -10,9 +10,12 @@ from zanzibar_assets.vocabulary import DOM_LEVELS
 
 
 class CleanTicks(TimedFrame):
-    """Trades and bar records on the tick grid, in time order.
+    """Trades and bar records on the tick grid, in the order known.
 
-    ``known_at`` equals ``event_ts`` for trades and is the bar's close for bar records. ``side`` is
+    ``known_at`` equals ``event_ts`` for trades and is the bar's close for bar records. A row that came
+    late, or whose price had to be confirmed, is dated when it could first be known or believed:
+    ``late_us`` is how much earlier its own stamp is (``event_ts - late_us`` is what the file says) and
+    ``flag`` the rule that kept it. ``side`` is
     resolved (``sign_source`` says how); ``outside_quote`` marks trades outside the recorded quote.
     ``contract`` is the file's Sierra symbol. ``bid_volume``/``ask_volume`` of trades follow the
     resolved side, those of bar records are the record's own; ``quote`` rows have no size or trades.
@@ -37,6 +40,8 @@ class CleanTicks(TimedFrame):
     bid_volume: pl.Float64 = pa.Field(ge=0)
     ask_volume: pl.Float64 = pa.Field(ge=0)
     session_state: str = pa.Field(isin=["pre_open", "open", "break"])
+    late_us: pl.Int64 = pa.Field(ge=0)
+    flag: str = pa.Field(nullable=True, isin=["out_of_order", "clock_set_back", "jump_confirmed"])
 
 
 class _DomBase(TimedFrame):

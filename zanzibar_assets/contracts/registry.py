@@ -41,7 +41,7 @@ TABLES: dict[str, TableContract] = {
         _table("raw_ticks", _M, Stage.INGESTION, "ingestion", "RawTicks"),
         _table("raw_depth", _M, Stage.INGESTION, "ingestion", "RawDepth"),
         _table("raw_narratives", _S, Stage.INGESTION, "ingestion", "RawNarratives"),
-        _table("clean_ticks", _M, Stage.CLEANING, "cleaning", "CleanTicks"),
+        _table("clean_ticks", _M, Stage.CLEANING, "cleaning", "CleanTicks", 2),
         _table("quarantine_ticks", _M, Stage.CLEANING, "cleaning", "Quarantine"),
         _table("clean_dom", _M, Stage.CLEANING, "cleaning", "CleanDom"),
         _table("quarantine_dom", _M, Stage.CLEANING, "cleaning", "Quarantine"),

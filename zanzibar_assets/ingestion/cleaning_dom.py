@@ -12,10 +12,14 @@ from zanzibar_assets.ingestion.book import Book, DepthArrays, TopRows
 from zanzibar_assets.ingestion.cleaned import (
     UTC,
     Cleaned,
+    FileLayout,
+    Layouts,
     counts_by,
     inside_session,
     int_series,
     quarantine_rows,
+    sample_rows,
+    with_offsets,
 )
 from zanzibar_assets.ingestion.grid import nearest_ticks
 from zanzibar_assets.instruments import Instrument
@@ -26,7 +30,7 @@ def clean_dom(
     raw: pl.DataFrame,
     instrument: Instrument,
     window: SessionWindow,
-    header_bytes: int = formats.DEPTH_HEADER_BYTES,
+    layouts: Layouts | None = None,
 ) -> Cleaned:
     """CleanDom from RawDepth: a row for each batch after which the top five levels differ.
 
@@ -74,8 +78,14 @@ def clean_dom(
         "before_snapshot": book.count("BEFORE_SNAPSHOT"),
     }
     counts |= counts_by("book", clean["book_state"]) | counts_by("rule", aside["rule"])
-    quarantine = quarantine_rows(aside, pl.col("source"), header_bytes, formats.DEPTH_RECORD_BYTES)
-    return Cleaned(conform("clean_dom", clean), conform("quarantine_dom", quarantine), counts)
+    standard = FileLayout("", formats.DEPTH_HEADER_BYTES, formats.DEPTH_RECORD_BYTES)
+    aside = with_offsets(aside, "source", layouts or {}, standard)
+    return Cleaned(
+        conform("clean_dom", clean),
+        conform("quarantine_dom", quarantine_rows(aside)),
+        counts,
+        sample_rows(aside),
+    )
 
 
 def _file_runs(source: pl.Series) -> list[tuple[int, int]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -37,9 +38,31 @@ def outcome_metadata(outcome: BuildOutcome, path: str) -> dict[str, Any]:
         found["last_utc"] = from_us(record.last_us).isoformat()
     if record.reasons:
         found["reasons"] = dg.MetadataValue.md("\n".join(f"* {reason}" for reason in record.reasons))
+    if record.notes.get("samples"):
+        found["rule_samples"] = dg.MetadataValue.md(samples_markdown(record.notes["samples"]))
+    if record.notes.get("rules"):
+        found["rule_counts"] = dg.MetadataValue.md(counts_markdown(record.notes["rules"]))
     if record.notes:
         found["notes"] = dg.MetadataValue.json(record.notes)
     return found
+
+
+def samples_markdown(samples: Sequence[Mapping[str, Any]]) -> str:
+    """Table of the first rows that each cleaning rule concerned, with their place in the file."""
+    rows = [
+        f"| {s['rule']} | {s['source']} | {s['byte_offset']} | {s['ts_utc'] or 'no true stamp'} "
+        f"| {s['price']} | {s['size']} |"
+        for s in samples
+    ]
+    return "\n".join(
+        ["| rule | file | byte offset | stamp | price | size |", "|---|---|---|---|---|---|", *rows]
+    )
+
+
+def counts_markdown(counts: Mapping[str, int]) -> str:
+    """Table of what was counted, zeros left out."""
+    rows = [f"| {name} | {count:,} |" for name, count in counts.items() if count]
+    return "\n".join(["| counted | rows |", "|---|---|", *rows])
 
 
 def inputs_markdown(record: PartitionRecord, most: int = 40) -> str:

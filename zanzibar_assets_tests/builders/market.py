@@ -74,6 +74,8 @@ def ticks(
                 "bid_volume": sold,
                 "ask_volume": bought,
                 "session_state": np.where(np.asarray(stamps_us) < opens_us, "pre_open", "open").tolist(),
+                "late_us": np.zeros(n, dtype=np.int64),
+                "flag": pl.Series([None] * n, dtype=pl.String),
             },
             schema_overrides={"session_state": pl.String},
         ),

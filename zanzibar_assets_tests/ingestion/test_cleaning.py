@@ -10,6 +10,7 @@ from zanzibar_assets.calendars import session_window
 from zanzibar_assets.contracts.registry import breaches, empty
 from zanzibar_assets.ingestion import depth as depth_files
 from zanzibar_assets.ingestion import formats, scid
+from zanzibar_assets.ingestion.cleaned import FileLayout
 from zanzibar_assets.ingestion.cleaning import clean_ticks
 from zanzibar_assets.ingestion.cleaning_dom import clean_dom
 from zanzibar_assets.instruments import load_instruments
@@ -87,10 +88,66 @@ def test_repeats_are_counted_and_kept():
     assert done.counts["repeats"] == 2
 
 
-def test_late_rows_are_sorted_stably_and_counted():
+def test_late_rows_are_dated_when_they_could_be_known():
     done = cleaned(plain(at(1), 100.0), plain(at(9), 101.0), plain(at(5), 102.0), plain(at(9), 103.0))
-    assert done.clean["seq"].to_list() == [0, 2, 1, 3]
+    assert done.clean["seq"].to_list() == [0, 1, 2, 3]
+    assert done.clean["known_at"].dt.second().to_list() == [1, 9, 9, 9]
+    assert done.clean["late_us"].to_list() == [0, 0, 4_000_000, 0]
+    assert done.clean["flag"].to_list() == [None, None, "out_of_order", None]
     assert done.counts["out_of_order"] == 1
+
+
+def test_a_stamp_that_ran_ahead_does_not_drag_the_others_along():
+    stamps = [at(1), at(2, hour=18), at(3), at(4), at(5), at(6)]
+    done = cleaned(*(plain(s, 100.0) for s in stamps))
+    assert done.clean["seq"].to_list() == [0, 2, 3, 4, 5, 1]
+    assert done.clean["late_us"].sum() == 0
+    assert (done.counts["clock_set_back"], done.counts["out_of_order"]) == (3, 0)
+
+
+def test_an_outlier_is_put_aside_with_its_bytes():
+    calm = [plain(at(n), 100.0 + n % 2 / 4) for n in range(10)]
+    done = cleaned(*calm, plain(at(11), 150.0), plain(at(12), 100.0))
+    assert done.quarantine.select("seq", "rule", "byte_offset").rows() == [(10, "outlier", 56 + 40 * 10)]
+    assert done.counts["rule.outlier"] == 1
+    (sample,) = [row for row in done.samples if row["rule"] == "outlier"]
+    assert (sample["source"], sample["byte_offset"], sample["price"]) == ("ESH24-CME.scid", 456, 150.0)
+
+
+def test_a_true_jump_loses_nothing_and_is_dated_at_its_confirmation():
+    calm = [plain(at(n), 100.0 + n % 2 / 4) for n in range(10)]
+    done = cleaned(*calm, *(plain(at(20 + n), 150.0 + n % 3 / 4, size=2) for n in range(8)))
+    assert done.quarantine.is_empty()
+    assert done.clean["size"].sum() == 10 + 16
+    jumped = done.clean.filter(pl.col("flag") == "jump_confirmed")
+    assert jumped["known_at"].dt.second().to_list() == [24] * 5
+    assert jumped["late_us"].to_list() == [4_000_000, 3_000_000, 2_000_000, 1_000_000, 0]
+
+
+def test_after_a_silence_nothing_is_known_of_the_level():
+    calm = [plain(at(n), 100.0) for n in range(10)]
+    assert cleaned(*calm, plain("2024-01-04T15:20:00", 150.0)).quarantine.is_empty()
+
+
+def test_bytes_follow_the_headers_own_sizes():
+    raw = raw_ticks(plain(at(1), 100.0), plain(at(2), 100.1))
+    layouts = {"ESH24-CME": FileLayout("ESH24-CME.SCID", 64, 48)}
+    done = clean_ticks(raw, ES, WINDOW, layouts=layouts)
+    assert done.quarantine.select("source", "byte_offset").rows() == [("ESH24-CME.SCID", 112)]
+
+
+def test_quotes_beside_trades_are_counted_by_session_state():
+    monday = session_window(ES, "2024-01-08")
+    before, inside = "2024-01-07T22:59:59", "2024-01-08T15:00:00"
+    rows = [
+        trade(before, 100.0, 100.25, 100.0),
+        trade(inside, 100.0, 100.0, 100.0),
+        trade(inside, 100.0, 100.0, 0.0),
+    ]
+    done = clean_ticks(raw_ticks(*rows), ES, monday)
+    assert done.clean.height == 3
+    counted = {name: count for name, count in done.counts.items() if name.startswith("quote.")}
+    assert counted == {"quote.crossed.pre_open": 1, "quote.locked.open": 1, "quote.one_sided.open": 1}
 
 
 def test_bar_records_are_known_at_their_close():
@@ -250,3 +307,24 @@ def test_clean_dom_of_a_prefix_is_the_prefix_of_the_whole(rows, data):
     cut = data.draw(st.sampled_from(raw["ts_utc"].to_list()))
     prefix = clean_dom(raw.filter(pl.col("ts_utc") <= cut), ES, WINDOW).clean
     assert prefix.equals(whole.filter(pl.col("known_at") <= cut))
+
+
+late_rows = st.lists(
+    st.tuples(st.integers(-3, 5), st.sampled_from([398, 400, 401, 600, 602])), min_size=1, max_size=40
+)
+
+
+@given(late_rows, st.data())
+@settings(deadline=None, max_examples=60, derandomize=True)
+def test_what_the_file_held_by_then_is_cleaned_as_in_the_whole(rows, data):
+    """Late rows and jumps too: a file's prefix gives the whole's rows that were known before its end."""
+    second, records = 0, []
+    for gap, ticks in rows:
+        second += gap
+        records.append(plain(sc_us(at(20)) + second * 1_000_000, ticks / 4))
+    raw = raw_ticks(*records)
+    whole = clean_ticks(raw, ES, WINDOW).clean
+    count = data.draw(st.integers(1, raw.height))
+    part = clean_ticks(raw.head(count), ES, WINDOW).clean
+    before = raw.head(count)["ts_utc"].max()  # rows at the very end may still be joined by late ones
+    assert part.filter(pl.col("known_at") < before).equals(whole.filter(pl.col("known_at") < before))

@@ -11,6 +11,7 @@ from zanzibar_assets.contracts.registry import breaches
 from zanzibar_assets.errors import SourceError
 from zanzibar_assets.ingestion import formats, scid
 from zanzibar_assets.ingestion.book import Book, ReplayTally, replay_file
+from zanzibar_assets.ingestion.cleaned import layouts_of
 from zanzibar_assets.ingestion.cleaning import clean_ticks
 from zanzibar_assets.ingestion.cleaning_dom import clean_dom
 from zanzibar_assets.ingestion.depth import read_depth
@@ -66,7 +67,7 @@ def check_ticks(path):
     for day in {part.session for part in parts}:
         mine = [part for part in parts if part.session == day]
         raw = scid.read_ticks(mine, BTC)
-        done = clean_ticks(raw, BTC, session_window(BTC, day), file.header_bytes)
+        done = clean_ticks(raw, BTC, session_window(BTC, day), layouts=layouts_of(mine))
         assert breaches("raw_ticks", raw) + breaches("clean_ticks", done.clean) == []
         assert breaches("quarantine_ticks", done.quarantine) == []
         found = sorted(done.clean["seq"].to_list() + done.quarantine["seq"].to_list())

@@ -57,6 +57,7 @@ def ticks() -> pl.DataFrame:
             "sign_source": "flag", "bid_ticks": 18_799, "ask_ticks": 18_800, "outside_quote": False,
             "trade_id": None, "open_ticks": None, "high_ticks": None, "low_ticks": None, "trades": 1,
             "bid_volume": 0.0, "ask_volume": 1.0, "session_state": "open",
+            "late_us": 0, "flag": None,
         }
         for i in range(60)
     ]  # fmt: skip

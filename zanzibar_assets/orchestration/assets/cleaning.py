@@ -11,15 +11,23 @@ if TYPE_CHECKING:
 
     import polars as pl
 
-    from zanzibar_assets.ingestion.cleaned import Cleaned
+    from zanzibar_assets.ingestion.cleaned import Cleaned, FileLayout
     from zanzibar_assets.store.inputs import Inputs
+
+
+def _layouts(inputs: Inputs, table: str) -> Mapping[str, FileLayout]:
+    """Where the records of the raw partition's files lie, as their headers told at ingestion."""
+    from zanzibar_assets.ingestion.cleaned import noted_layouts
+
+    record = inputs.workspace.manifest.get(table, inputs.key)
+    return noted_layouts(record.notes.get("layouts", {}) if record else {})
 
 
 def _report(
     inputs: Inputs, table: str, raw_rows: int, cleaned: Cleaned, lost: bool
 ) -> Mapping[str, pl.DataFrame]:
     inputs.notes["rules"] = cleaned.counts
-    inputs.notes["quarantine_sample"] = cleaned.quarantine.head(3).to_dicts()
+    inputs.notes["samples"] = list(cleaned.samples)
     inputs.check(
         "nothing_lost",
         not lost,
@@ -30,7 +38,8 @@ def _report(
 
 @table_asset(
     reads=["raw_ticks"],
-    modules=["ingestion.cleaning"],
+    modules=["ingestion.cleaning", "ingestion._screen_kernels"],
+    sections=["cleaning"],
     side_tables=["quarantine_ticks"],
     checks=["nothing_lost"],
 )
@@ -39,14 +48,15 @@ def clean_ticks(inputs: Inputs) -> Mapping[str, pl.DataFrame]:
     from zanzibar_assets.ingestion.cleaning import clean_ticks as clean
 
     raw = inputs.read("raw_ticks")
-    cleaned = clean(raw, inputs.instrument, inputs.window)
+    layouts = _layouts(inputs, "raw_ticks")
+    cleaned = clean(raw, inputs.instrument, inputs.window, inputs.config.cleaning, layouts)
     lost = raw.height != cleaned.clean.height + cleaned.quarantine.height
     return _report(inputs, "ticks", raw.height, cleaned, lost)
 
 
 @table_asset(
     reads=["raw_depth"],
-    modules=["ingestion.cleaning", "ingestion.book", "ingestion._kernels"],
+    modules=["ingestion.cleaning_dom", "ingestion.book", "ingestion._kernels"],
     side_tables=["quarantine_dom"],
     checks=["nothing_lost"],
 )
@@ -55,6 +65,6 @@ def clean_dom(inputs: Inputs) -> Mapping[str, pl.DataFrame]:
     from zanzibar_assets.ingestion.cleaning_dom import clean_dom as clean
 
     raw = inputs.read("raw_depth")
-    cleaned = clean(raw, inputs.instrument, inputs.window)
+    cleaned = clean(raw, inputs.instrument, inputs.window, _layouts(inputs, "raw_depth"))
     applied = cleaned.counts.get("applied", raw.height - cleaned.quarantine.height)
     return _report(inputs, "dom", raw.height, cleaned, raw.height != applied + cleaned.quarantine.height)

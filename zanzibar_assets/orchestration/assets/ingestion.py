@@ -13,16 +13,18 @@ if TYPE_CHECKING:
 
 
 @table_asset(
-    modules=["ingestion.formats", "ingestion.scid", "ingestion.sources"],
+    modules=["ingestion.formats", "ingestion.scid", "ingestion.sources", "ingestion.cleaned"],
     source="scid",
     checks=["source_has_records"],
     kinds=["sierrachart", "polars", "parquet"],
 )
 def raw_ticks(inputs: Inputs) -> pl.DataFrame:
     """Every record of the session in Sierra Chart's `.scid` file, one row each; nothing is dropped."""
+    from zanzibar_assets.ingestion.cleaned import layout_notes
     from zanzibar_assets.ingestion.scid import read_ticks
 
     slices = inputs.read_sources("scid")
+    inputs.notes["layouts"] = layout_notes(slices)
     frame = read_ticks(slices, inputs.instrument)
     expected = sum(piece.last_record - piece.first_record for piece in slices)
     inputs.check(
@@ -34,16 +36,18 @@ def raw_ticks(inputs: Inputs) -> pl.DataFrame:
 
 
 @table_asset(
-    modules=["ingestion.formats", "ingestion.depth", "ingestion.sources"],
+    modules=["ingestion.formats", "ingestion.depth", "ingestion.sources", "ingestion.cleaned"],
     source="depth",
     checks=["every_record_kept"],
     kinds=["sierrachart", "polars", "parquet"],
 )
 def raw_depth(inputs: Inputs) -> pl.DataFrame:
     """Every record of the session in Sierra Chart's `.depth` files; empty where no depth was recorded."""
+    from zanzibar_assets.ingestion.cleaned import layout_notes
     from zanzibar_assets.ingestion.depth import read_depth
 
     slices = inputs.read_sources("depth")
+    inputs.notes["layouts"] = layout_notes(slices)
     frame = read_depth(slices, inputs.instrument)
     expected = sum(piece.last_record - piece.first_record for piece in slices)
     if not expected:
