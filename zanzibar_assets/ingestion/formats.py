@@ -131,6 +131,14 @@ def read_header(path: Path) -> FileHeader:
     return parse_header(start, size, str(path))
 
 
+def header_is_torn(start: bytes) -> bool:
+    """True for the beginning of a header that is not whole: Sierra makes a file first, then fills it."""
+    magic = start[:4]
+    wanted = DEPTH_HEADER_BYTES if magic == DEPTH_MAGIC else SCID_HEADER_BYTES
+    begun = any(known.startswith(magic) for known in (SCID_MAGIC, DEPTH_MAGIC))
+    return begun and len(start) < wanted
+
+
 def parse_header(start: bytes, size: int, name: str) -> FileHeader:
     """Header from a file's first bytes and its size; ``name`` is for the error's text."""
     magic = start[:4]

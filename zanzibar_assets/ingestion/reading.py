@@ -60,7 +60,7 @@ class SliceBytes:
                 count = min(READ_RECORDS, part.last_record - start)
                 offset = file.header_bytes + start * dtype.itemsize
                 block = read_block(stream, str(file.path), dtype, offset, count)
-                self._hash(memoryview(block.view(np.uint8)), offset)
+                self._hash(block.data.cast("B"), offset)
                 yield start, block
         self.fingerprint = self._digest.hexdigest()
 

@@ -27,7 +27,7 @@ def read_block(
 ) -> NDArray[np.void]:
     """``count`` records from byte ``offset`` on; SourceError when the file ends before."""
     block = np.empty(count, dtype=dtype)
-    view = memoryview(block.view(np.uint8))
+    view = block.data.cast("B")
     stream.seek(offset)
     filled = 0
     while filled < len(view):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
@@ -12,16 +12,20 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from zanzibar_assets.calendars import session_closes
+from zanzibar_assets.calendars import session_at, session_closes, session_window
 from zanzibar_assets.errors import SourceError
 from zanzibar_assets.ingestion import formats
 from zanzibar_assets.ingestion.record_blocks import load_records, record_blocks
 from zanzibar_assets.ingestion.rolls import front_contract
+from zanzibar_assets.ingestion.scid import holds_bars, scale_of
 from zanzibar_assets.instruments import Instrument
+from zanzibar_assets.vocabulary import US_PER_SECOND
 
 INDEX_CHUNK_RECORDS = 1 << 16
 """2.6 MB of an intraday file: a block stays in the processor's cache, twice as fast as a map of the file."""
 FINGERPRINT_BLOCK_BYTES = 1 << 22
+FLUSH_GRACE_US = 60 * US_PER_SECOND
+"""Sierra flushes every few seconds: a session's last bar is final this long after the close."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,11 +166,38 @@ def slice_fingerprint(slice_: SourceSlice) -> str:
     return digest.hexdigest()
 
 
-def select_slices(files: Sequence[SourceFile], instrument: Instrument, session: str) -> Selection:
+def settled_before_us(instrument: Instrument, now_us: int) -> int:
+    """Instant before which records are of sessions that are over, flushes included (UTC microseconds)."""
+    return session_window(instrument, session_at(instrument, now_us - FLUSH_GRACE_US)).starts_us
+
+
+def settled(part: SourceSlice, instrument: Instrument, now_us: int) -> SourceSlice:
+    """The slice without the last record of a file of bars whose session runs on.
+
+    Sierra may rewrite that record in place; it is taken when another follows or the session is over.
+    """
+    file = part.file
+    if file.kind != "scid" or part.last_record != file.records:
+        return part
+    header = formats.read_header(file.path)
+    if not holds_bars(file.path, header, scale_of(file.symbol, instrument)):
+        return part
+    stamps, valid = formats.unix_stamps(
+        load_records(file.path, header, file.records - 1, file.records)["stamp"]
+    )
+    if not valid[0] or int(stamps[0]) < settled_before_us(instrument, now_us):
+        return part
+    return replace(part, last_record=part.last_record - 1)
+
+
+def select_slices(
+    files: Sequence[SourceFile], instrument: Instrument, session: str, now_us: int | None = None
+) -> Selection:
     """The session's tick and depth slices from the front contract by the roll rule.
 
-    When only one other contract covers the session it is taken and ``reason`` says so; when several
-    others do and the front one does not, nothing is taken and ``reason`` says why.
+    With ``now_us`` a bar that can still change is held back (see ``settled``). When only one other
+    contract covers the session it is taken and ``reason`` says so; when several others do and the
+    front one does not, nothing is taken and ``reason`` says why.
     """
     slices = [
         part
@@ -191,6 +222,8 @@ def select_slices(files: Sequence[SourceFile], instrument: Instrument, session: 
             f"front contract {front} has no file; {named} is the only one that covers {session}",
         )
     taken = [part for part in slices if (part.file.contract or "") == chosen]
+    if now_us is not None:
+        taken = [part for part in (settled(part, instrument, now_us) for part in taken) if part.records]
     return Selection(
         ticks=_one_symbol(taken, "scid"),
         depth=_one_symbol(taken, "depth"),

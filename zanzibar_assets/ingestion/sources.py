@@ -18,6 +18,7 @@ from zanzibar_assets.ingestion.slices import (
     first_stamp_us,
     select_slices,
     session_slices,
+    settled_before_us,
     slice_fingerprint,
 )
 from zanzibar_assets.instruments import Instrument
@@ -29,10 +30,16 @@ __all__ = [
     "SourceSlice",
     "find_sources",
     "front_contract",
+    "has_header",
+    "owner_of",
+    "refuse_copies",
     "scan_sources",
     "select_slices",
     "session_slices",
+    "settled_before_us",
+    "sierra_paths",
     "slice_fingerprint",
+    "source_file",
     "symbol_of",
 ]
 
@@ -72,6 +79,31 @@ def scan_sources(
     sierra_dir: Path, instruments: Sequence[Instrument], depth_dir: Path | None = None
 ) -> SourceScan:
     """``find_sources`` together with the files that no instrument names."""
+    paths = sierra_paths(sierra_dir, depth_dir)
+    refuse_copies(paths)
+    found: list[SourceFile] = []
+    ignored: list[Path] = []
+    for path in paths:
+        owner = owner_of(path, instruments)
+        if owner is None:
+            ignored.append(path)
+        elif has_header(path):
+            found.append(source_file(path, owner))
+    found.sort(key=lambda file: (file.instrument_id, file.kind, file.path.name, str(file.path)))
+    return SourceScan(tuple(found), tuple(ignored))
+
+
+def has_header(path: Path) -> bool:
+    """False while the header is not whole or the file is being replaced: not yet a source."""
+    try:
+        with path.open("rb") as stream:
+            return not formats.header_is_torn(stream.read(formats.DEPTH_HEADER_BYTES))
+    except FileNotFoundError:
+        return False
+
+
+def sierra_paths(sierra_dir: Path, depth_dir: Path | None = None) -> list[Path]:
+    """Paths of all ``.scid`` and ``.depth`` files in the folders, sorted; SourceError when one is missing."""
     folders = [sierra_dir, sierra_dir / DEPTH_FOLDER] + ([depth_dir] if depth_dir else [])
     for folder in (sierra_dir, depth_dir):
         if folder is not None and not folder.is_dir():
@@ -80,28 +112,17 @@ def scan_sources(
                 expected="Sierra Chart's Data folder",
                 action="give the folder that holds the .scid files",
             )
-    paths = {path.resolve() for folder in folders if folder.is_dir() for path in _sierra_files(folder)}
-    _refuse_copies(paths)
-    found: list[SourceFile] = []
-    ignored: list[Path] = []
-    for path in sorted(paths):
-        owner = _owner(symbol_of(path), instruments)
-        if owner is None:
-            ignored.append(path)
-        elif path.stat().st_size:  # Sierra creates the file before its header: empty is not yet a source
-            found.append(_source_file(path, owner))
-    found.sort(key=lambda file: (file.instrument_id, file.kind, file.path.name, str(file.path)))
-    return SourceScan(tuple(found), tuple(ignored))
+    return sorted({path.resolve() for folder in folders if folder.is_dir() for path in _sierra_files(folder)})
 
 
 def _sierra_files(folder: Path) -> list[Path]:
     return [p for p in folder.iterdir() if p.suffix.lower() in (".scid", ".depth") and p.is_file()]
 
 
-def _refuse_copies(paths: set[Path]) -> None:
+def refuse_copies(paths: Sequence[Path]) -> None:
     """A file that lies in two of the folders would count every record twice."""
     seen: dict[str, Path] = {}
-    for path in sorted(paths):
+    for path in paths:
         if path.name in seen:
             raise SourceError(
                 f"{path.name} is there twice",
@@ -111,7 +132,9 @@ def _refuse_copies(paths: set[Path]) -> None:
         seen[path.name] = path
 
 
-def _owner(symbol: str, instruments: Sequence[Instrument]) -> Instrument | None:
+def owner_of(path: Path, instruments: Sequence[Instrument]) -> Instrument | None:
+    """The instrument that a file feeds, None for none; SourceError when there are several."""
+    symbol = symbol_of(path)
     owners = [instrument for instrument in instruments if instrument.source_of(symbol)]
     if len(owners) > 1:
         raise SourceError(
@@ -122,7 +145,8 @@ def _owner(symbol: str, instruments: Sequence[Instrument]) -> Instrument | None:
     return owners[0] if owners else None
 
 
-def _source_file(path: Path, instrument: Instrument) -> SourceFile:
+def source_file(path: Path, instrument: Instrument) -> SourceFile:
+    """A file of an instrument as it stands now; SourceError when it may not feed it."""
     header = formats.read_header(path)
     named = path.suffix[1:].lower()
     if header.kind != named:
