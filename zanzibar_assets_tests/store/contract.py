@@ -137,13 +137,61 @@ class StoreContract:
     def test_a_write_replaces_its_partition_and_no_other(self, store):
         later, other = PartitionKey("ES", "2025-01-07"), PartitionKey("NQ", "2025-01-06")
         kept = [(key, store.write("bars", key, 1, numbered(3))) for key in (later, other)]
-        old = store.write("bars", KEY, 1, numbered(10))
+        store.write("bars", KEY, 1, numbered(10))
         new = store.write("bars", KEY, 1, numbered(2))
         assert store.read("bars", KEY, 1, new.fingerprint).height == 2
-        with pytest.raises(CorruptPartition):
-            store.read("bars", KEY, 1, old.fingerprint)
         for key, written in kept:
             assert store.read("bars", key, 1, written.fingerprint).equals(numbered(3))
+
+    def test_what_was_replaced_stays_readable_by_its_fingerprint(self, store):
+        made = [numbered(10 + number, float(number)) for number in range(4)]
+        written = [store.write("bars", KEY, 1, frame) for frame in made]
+        for frame, result in zip(made, written, strict=True):
+            assert store.read("bars", KEY, 1, result.fingerprint).equals(frame)
+        assert [store.exists("bars", KEY, 1, w.fingerprint) for w in written] == [False, False, False, True]
+        assert store.kept("bars", KEY, 1) == sorted(w.fingerprint for w in written[:3])
+        assert store.kept("bars", PartitionKey("ES", "2025-01-07"), 1) == []
+        assert store.kept("never", KEY, 1) == []
+
+    def test_what_was_never_written_is_not_found_among_the_replaced(self, store):
+        store.write("bars", KEY, 1, numbered(1))
+        now = store.write("bars", KEY, 1, numbered(2)).fingerprint
+        unknown = now[:-1] + ("0" if now[-1] != "0" else "1")
+        with pytest.raises(CorruptPartition, match="not what was written"):
+            store.read("bars", KEY, 1, unknown)
+
+    def test_the_same_rows_again_make_no_version(self, store):
+        for _ in range(3):
+            store.write("bars", KEY, 1, numbered(5))
+        assert store.kept("bars", KEY, 1) == []
+
+    def test_a_partition_that_goes_back_is_current_and_nothing_else(self, store):
+        first = store.write("bars", KEY, 1, numbered(5))
+        second = store.write("bars", KEY, 1, numbered(6))
+        assert store.write("bars", KEY, 1, numbered(5)) == first
+        assert store.kept("bars", KEY, 1) == [second.fingerprint]
+        assert store.exists("bars", KEY, 1, first.fingerprint)
+        for result, rows in ((first, 5), (second, 6)):
+            assert store.read("bars", KEY, 1, result.fingerprint).equals(numbered(rows))
+
+    def test_a_version_that_is_forgotten_is_gone_and_the_current_partition_is_not(self, store):
+        old = store.write("bars", KEY, 1, numbered(5)).fingerprint
+        now = store.write("bars", KEY, 1, numbered(6)).fingerprint
+        assert store.forget("bars", KEY, 1, now) == 0
+        assert store.forget("bars", KEY, 1, old) > 0
+        assert store.forget("bars", KEY, 1, old) == 0
+        assert store.kept("bars", KEY, 1) == []
+        with pytest.raises(CorruptPartition):
+            store.read("bars", KEY, 1, old)
+        assert store.read("bars", KEY, 1, now).equals(numbered(6))
+
+    def test_every_grain_keeps_its_versions(self, store):
+        for grain, key in KEYS.items():
+            table = f"of_{grain.value}"
+            old = store.write(table, key, 1, numbered(2))
+            store.write(table, key, 1, numbered(3))
+            assert store.read(table, key, 1, old.fingerprint).equals(numbered(2))
+            assert store.kept(table, key, 1) == [old.fingerprint]
 
     def test_schema_versions_stand_beside_each_other(self, store):
         first = store.write("bars", KEY, 1, numbered(3))
@@ -213,11 +261,10 @@ class StoreContract:
         for thread in threads:
             thread.join()
         assert errors == []
-        whole = []
+        standing = [n for n, result in written.items() if store.exists("bars", KEY, 1, result.fingerprint)]
+        assert len(standing) == 1
         for number, result in written.items():
-            try:
-                whole.append((number, store.read("bars", KEY, 1, result.fingerprint)))
-            except CorruptPartition:
-                continue
-        ((number, found),) = whole
-        assert found.equals(made[number])
+            assert store.read("bars", KEY, 1, result.fingerprint).equals(made[number])
+        assert store.kept("bars", KEY, 1) == sorted(
+            result.fingerprint for number, result in written.items() if number not in standing
+        )
