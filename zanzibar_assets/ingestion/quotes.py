@@ -7,9 +7,8 @@ import polars as pl
 from zanzibar_assets.vocabulary import BookState
 
 
-def quote_states() -> pl.Expr:
-    """State of the quote in ``bid`` and ``ask``, null where neither side is there."""
-    bid, ask = pl.col("bid"), pl.col("ask")
+def quote_states(bid: pl.Expr, ask: pl.Expr) -> pl.Expr:
+    """State of a quote by its two sides, null where neither is there."""
     return (
         pl.when(bid.is_null() & ask.is_null())
         .then(pl.lit(None, dtype=pl.String))
@@ -30,7 +29,7 @@ def quote_counts(rows: pl.DataFrame) -> dict[str, int]:
     """
     counted = (
         rows.lazy()
-        .select(quote=quote_states(), state="session_state")
+        .select(quote=quote_states(pl.col("bid"), pl.col("ask")), state="session_state")
         .filter(pl.col("quote") != BookState.NORMAL.value)
         .group_by("quote", "state")
         .len()

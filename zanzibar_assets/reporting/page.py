@@ -29,6 +29,7 @@ def render_page(inputs: SessionInputs) -> str:
     """HTML of a session's page."""
     sections = {
         "Market": _market(inputs),
+        "Can the data be trusted": _lines(inputs, ("trust",), "Nothing is known of the data's completeness."),
         "Signals": _signals(inputs.signals),
         "Orders": _orders(inputs.orders),
         "Fills": _fills(inputs.fills),

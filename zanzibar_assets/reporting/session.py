@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from zanzibar_assets.contracts.registry import conform
 from zanzibar_assets.reporting.labels import DIRECTION, MODEL_WORDS, fate, marks
+from zanzibar_assets.reporting.trust import trust_lines
 
 if TYPE_CHECKING:
     import polars as pl
@@ -27,8 +28,9 @@ class SessionInputs:
     ``signals``, ``orders``, ``fills``, ``account_state``, ``performance``, ``narratives`` and
     ``narrative_scores`` are the session's partitions. Maps are by instrument id: ``bars`` and
     ``points_of_interest`` of the session, ``validation`` and ``risk`` as they stood for it.
-    ``checks`` maps "table partition" to the checks of the partitions that the report covers, and
-    ``left_out`` names instruments or tables that could not be used, with the reason.
+    ``completeness`` says what is known of each instrument's data. ``checks`` maps "table partition"
+    to the checks of the partitions that the report covers, and ``left_out`` names instruments or
+    tables that could not be used, with the reason.
     """
 
     session: str
@@ -41,6 +43,7 @@ class SessionInputs:
     narrative_scores: pl.DataFrame
     bars: Mapping[str, pl.DataFrame] = field(default_factory=dict)
     points_of_interest: Mapping[str, pl.DataFrame] = field(default_factory=dict)
+    completeness: Mapping[str, pl.DataFrame] = field(default_factory=dict)
     validation: Mapping[str, pl.DataFrame] = field(default_factory=dict)
     risk: Mapping[str, pl.DataFrame] = field(default_factory=dict)
     checks: Mapping[str, tuple[CheckOutcome, ...]] = field(default_factory=dict)
@@ -69,6 +72,7 @@ def report_lines(inputs: SessionInputs) -> Iterator[Line]:
     yield ("verdict", "outcome", verdict(inputs))
     yield ("verdict", "data", "SIMULATED market data" if inputs.simulated_data else "recorded market data")
     yield from _market_lines(inputs)
+    yield from trust_lines(inputs.completeness)
     yield from _signal_lines(inputs)
     yield from _order_lines(inputs)
     yield from _fill_lines(inputs)

@@ -13,7 +13,7 @@ EURUSD = FOLDER.parent / "other" / "lean_fxcm_eurusd_tick_quote_20140508.zip"
 
 def test_states_by_hand():
     frame = pl.DataFrame({"bid": [1.0, 1.0, 2.0, None, None], "ask": [2.0, 1.0, 1.0, 1.0, None]})
-    assert frame.select(quote_states()).to_series().to_list() == [
+    assert frame.select(quote_states(pl.col("bid"), pl.col("ask"))).to_series().to_list() == [
         "normal", "locked", "crossed", "one_sided", None,
     ]  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""Bars: time bars, VWAP with bands and developing profile, and the session's volume profile."""
+"""Bars: time bars, the session's completeness, VWAP with bands, and the session's volume profile."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from zanzibar_assets.orchestration.table_asset import table_asset
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import polars as pl
 
     from zanzibar_assets.store.inputs import Inputs
@@ -18,6 +20,36 @@ def bars(inputs: Inputs) -> pl.DataFrame:
     from zanzibar_assets.analysis.bars import build_bars
 
     return build_bars(inputs.read("clean_ticks"), inputs.instrument, inputs.window)
+
+
+@table_asset(
+    reads=["clean_ticks", "clean_dom", "bars"],
+    modules=["analysis.completeness"],
+    sections=["quality"],
+    side_tables=["session_gaps", "session_counts"],
+    checks=[
+        "volume_reconciles",
+        "minutes_are_covered",
+        "no_long_gap",
+        "data_reach_the_close",
+        "trades_fit_the_book",
+    ],
+)
+def session_completeness(inputs: Inputs) -> Mapping[str, pl.DataFrame]:
+    """What the calendar let expect and what the data hold: minutes, gaps, volumes, book against tape."""
+    from zanzibar_assets.analysis.completeness import SessionFrames, build_completeness, judge
+
+    names = ("clean_ticks", "clean_dom", "bars", "quarantine_ticks", "quarantine_dom")
+    frames = SessionFrames(**{name: inputs.read(name) for name in names})
+    quality = inputs.config.quality
+    found = build_completeness(frames, inputs.instrument, inputs.window, quality)
+    for finding in judge(found, quality):
+        inputs.check(finding.name, finding.passed, finding.detail, blocking=finding.blocking)
+    return {
+        "session_completeness": found.session,
+        "session_gaps": found.gaps,
+        "session_counts": found.counts,
+    }
 
 
 @table_asset(

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from zanzibar_assets.reporting.session import SessionInputs
     from zanzibar_assets.store.inputs import Inputs
 
-CHECKED_TABLES = ("clean_ticks", "clean_dom", "bars", "feature_matrix")
+CHECKED_TABLES = ("clean_ticks", "clean_dom", "bars", "session_completeness", "feature_matrix")
 
 
 @table_asset(
@@ -37,6 +37,7 @@ def performance(inputs: Inputs) -> pl.DataFrame:
         "narratives",
         "narrative_scores",
         "bars",
+        "session_completeness",
         "points_of_interest",
         "validation_report",
         "risk_parameters",
@@ -68,6 +69,7 @@ def _session_inputs(inputs: Inputs) -> SessionInputs:
         narrative_scores=inputs.read("narrative_scores"),
         bars=inputs.across("bars"),
         points_of_interest=inputs.across("points_of_interest"),
+        completeness=inputs.across("session_completeness"),
         validation=inputs.across("validation_report"),
         risk=inputs.across("risk_parameters"),
         checks=inputs.checks_of(CHECKED_TABLES),
