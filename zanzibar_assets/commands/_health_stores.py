@@ -18,8 +18,8 @@ from zanzibar_assets.errors import StoreError, ZanzibarError
 from zanzibar_assets.execution.arming import read_arming
 from zanzibar_assets.execution.halt import read_halt
 from zanzibar_assets.instruments import Instrument
-from zanzibar_assets.store.database import SCHEMA_VERSION
 from zanzibar_assets.store.manifest import PartitionRecord
+from zanzibar_assets.store.migrations import HEAD
 from zanzibar_assets.store.partition_store import PartitionStore
 from zanzibar_assets.vocabulary import Verdict, from_us
 
@@ -39,9 +39,9 @@ def database_item(path: Path) -> Item:
         return Item("database", FAIL, f"{path}: {error}", "restore it from a copy, or build again")
     if sound != "ok":
         return Item("database", FAIL, f"{path} is damaged: {sound}", "restore it from a copy, or build again")
-    if version > SCHEMA_VERSION:
+    if version > int(HEAD):
         action = "install the newer Zanzibar or use another home folder"
-        return Item("database", FAIL, f"schema {version}, this version knows {SCHEMA_VERSION}", action)
+        return Item("database", FAIL, f"schema {version}, this version knows {int(HEAD)}", action)
     return Item("database", OK, f"sound, schema {version}")
 
 

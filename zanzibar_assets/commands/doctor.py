@@ -109,7 +109,7 @@ def _market(config: Config, now_us: int) -> Iterator[Item]:
 
 
 def _records(config: Config) -> list[PartitionRecord]:
-    from zanzibar_assets.store.database import Database
     from zanzibar_assets.store.manifest import Manifest
+    from zanzibar_assets.store.opening import open_database
 
-    return Manifest(Database(config.database)).all()
+    return Manifest(open_database(config)).all()

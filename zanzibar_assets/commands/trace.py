@@ -34,9 +34,8 @@ def command(identifier: str, show_all: bool, check: bool, as_json: bool) -> None
     from zanzibar_assets.errors import UsageError
     from zanzibar_assets.reporting.trace import OTHER_BYTES, verify
     from zanzibar_assets.reporting.trace_rows import trace
-    from zanzibar_assets.store.database import Database
     from zanzibar_assets.store.manifest import Manifest
-    from zanzibar_assets.store.opening import open_partition_store
+    from zanzibar_assets.store.opening import open_database, open_partition_store
 
     config = load_config()
     if not config.database.exists():
@@ -46,7 +45,7 @@ def command(identifier: str, show_all: bool, check: bool, as_json: bool) -> None
     lake = open_partition_store(config)
     found = trace(
         identifier,
-        Manifest(Database(config.database)),
+        Manifest(open_database(config)),
         lambda record: lake.read(record.table, record.key, record.schema_version, record.fingerprint or ""),
         lambda name: str(source_path(config, name)),
     )

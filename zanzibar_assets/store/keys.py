@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from zanzibar_assets.errors import UsageError
 from zanzibar_assets.vocabulary import Grain
 
+SOURCE_PREFIX = "source:"
+"""In front of a source file's name where an input record names bytes of it instead of a table."""
 _INSTRUMENT = re.compile(r"^[A-Z][A-Z0-9_]{0,23}$")
 _SESSION = re.compile(r"^\d{4}-\d{2}-\d{2}$")
 

@@ -1,72 +1,44 @@
-"""The manifest: what each stored partition is, what it was made from, and its verdict."""
+"""The manifest: what each stored partition is, what it was made from, its verdict and its versions."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Iterable
+from functools import cache
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from zanzibar_assets.config import stable_hash
-from zanzibar_assets.store.database import Database
+from zanzibar_assets.errors import StoreError
+from zanzibar_assets.store.database import Database, Transaction
 from zanzibar_assets.store.keys import PartitionKey
+from zanzibar_assets.store.records import (
+    CheckOutcome,
+    InputRecord,
+    PartitionRecord,
+    PartitionVersion,
+    change_reason,
+    from_row,
+    to_row,
+)
 from zanzibar_assets.vocabulary import Grain, Verdict
+
+if TYPE_CHECKING:
+    from sqlalchemy import BindParameter, Insert, Select
+
+__all__ = [
+    "ABSENT",
+    "KNOWN_LATER",
+    "UP_TO",
+    "CheckOutcome",
+    "InputRecord",
+    "Manifest",
+    "PartitionRecord",
+    "PartitionVersion",
+]
 
 ABSENT = "absent"
 UP_TO = "<="
 KNOWN_LATER = "known_later"
 """State of an estimate that was fitted on the reader's own session or on a later one."""
-
-
-@dataclass(frozen=True, slots=True)
-class InputRecord:
-    """One input of a partition: a partition of a table, a query over one, or bytes of a source.
-
-    ``fingerprint`` is its content hash, or ``absent``/``blocked``/``failed`` as it was found.
-    """
-
-    table: str
-    key: str
-    fingerprint: str
-
-
-@dataclass(frozen=True, slots=True)
-class CheckOutcome:
-    """One check of one partition."""
-
-    name: str
-    passed: bool
-    detail: str
-    blocking: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class PartitionRecord:
-    """One row of the manifest."""
-
-    table: str
-    key: PartitionKey
-    verdict: Verdict
-    fingerprint: str | None
-    bytes: int | None
-    rows: int | None
-    first_us: int | None
-    last_us: int | None
-    schema_version: int
-    code_version: str
-    config_hash: str
-    inputs: tuple[InputRecord, ...]
-    reasons: tuple[str, ...] = ()
-    checks: tuple[CheckOutcome, ...] = ()
-    notes: dict[str, Any] = field(default_factory=dict)
-    simulated: bool = False
-    run_id: str = ""
-    written_us: int = 0
-
-    @property
-    def state(self) -> str:
-        """What a reader sees of it: the fingerprint when usable, else the verdict."""
-        return self.fingerprint if self.verdict is Verdict.OK and self.fingerprint else self.verdict.value
 
 
 class Manifest:
@@ -75,56 +47,72 @@ class Manifest:
     def __init__(self, database: Database) -> None:
         self.database = database
 
-    def put(self, record: PartitionRecord) -> None:
-        """Insert or replace a partition's record."""
-        values = (
-            record.table,
-            str(record.key),
-            record.key.instrument,
-            record.key.session,
-            record.fingerprint,
-            record.bytes,
-            record.rows,
-            record.first_us,
-            record.last_us,
-            record.schema_version,
-            record.code_version,
-            record.config_hash,
-            record.verdict.value,
-            json.dumps(record.reasons),
-            json.dumps([[c.name, c.passed, c.detail, c.blocking] for c in record.checks]),
-            json.dumps([[i.table, i.key, i.fingerprint] for i in record.inputs]),
-            json.dumps(record.notes, sort_keys=True, default=str),
-            int(record.simulated),
-            record.run_id,
-            record.written_us,
-        )
-        with self.database.connect() as connection:
-            connection.execute(
-                f"INSERT OR REPLACE INTO partitions VALUES ({','.join('?' * len(values))})", values
-            )
+    def put(
+        self,
+        record: PartitionRecord,
+        reason: str = "",
+        also: Callable[[Transaction], None] | None = None,
+    ) -> None:
+        """Insert or replace a partition's record; a row with another fingerprint becomes a version.
+
+        ``reason`` says why the partition was built again; left empty it is read off what differs.
+        ``also`` writes what belongs to the partition in the same transaction.
+        """
+        statements, row = _statements(), to_row(record)
+        with self.database.writing() as transaction:
+            transaction.lock(f"partition {record.table} {record.key}")
+            found = transaction.rows(statements.one, table_name=record.table, partition_key=str(record.key))
+            if found and found[0][_FINGERPRINT] not in (None, record.fingerprint):
+                _supersede(transaction, found[0], record, reason)
+            transaction.run(statements.put, row)
+            if also is not None:
+                also(transaction)
 
     def get(self, table: str, key: PartitionKey) -> PartitionRecord | None:
         """Record of a partition, or None."""
-        found = self._select("table_name = ? AND partition_key = ?", (table, str(key)))
-        return found[0] if found else None
+        with self.database.reading() as transaction:
+            found = transaction.rows(_statements().one, table_name=table, partition_key=str(key))
+        return from_row(found[0]) if found else None
 
     def of_table(
         self, table: str, instrument: str | None = None, through: str | None = None
     ) -> list[PartitionRecord]:
         """Records of a table (of one instrument, up to a session) ordered by session and instrument."""
-        clauses, values = ["table_name = ?"], [table]
-        if instrument is not None:
-            clauses.append("instrument = ?")
-            values.append(instrument)
-        if through is not None:
-            clauses.append("session <= ?")
-            values.append(through)
-        return self._select(" AND ".join(clauses), values)
+        asked = {"table_name": table, "instrument": instrument, "through": through}
+        return self._select(**{name: value for name, value in asked.items() if value is not None})
 
     def all(self) -> list[PartitionRecord]:
         """Every record, ordered by table, session and instrument."""
-        return self._select("1 = 1", ())
+        return self._select()
+
+    def versions(self, table: str, key: PartitionKey) -> list[PartitionVersion]:
+        """What a partition was before, the newest first; the current row is not among them."""
+        with self.database.reading() as transaction:
+            found = transaction.rows(_statements().versions, table_name=table, partition_key=str(key))
+        return [_version(row) for row in found]
+
+    def version(
+        self, fingerprint: str, table: str | None = None, key: PartitionKey | None = None
+    ) -> PartitionVersion | None:
+        """The newest version, current or superseded, with a fingerprint; None when there never was one.
+
+        Raises StoreError when several partitions carry it (empty days hold equal bytes) and none is
+        named.
+        """
+        statements = _statements()
+        with self.database.reading() as transaction:
+            now = transaction.rows(statements.with_fingerprint, fingerprint=fingerprint)
+            before = transaction.rows(statements.versions_with_fingerprint, fingerprint=fingerprint)
+        found = [PartitionVersion(from_row(row)) for row in now] + [_version(row) for row in before]
+        found = [v for v in found if table in (None, v.record.table) and key in (None, v.record.key)]
+        names = sorted({f"{v.record.table} {v.record.key}" for v in found})
+        if len(names) > 1:
+            raise StoreError(
+                f"{len(names)} partitions carry the fingerprint {fingerprint}",
+                got=", ".join(names[:5]),
+                action="name the table and the partition too",
+            )
+        return found[0] if found else None
 
     def state_of(self, table: str, key: str) -> str:
         """Current fingerprint of an input as an InputRecord names it."""
@@ -166,33 +154,80 @@ class Manifest:
         usable = [[str(r.key), r.fingerprint] for r in records if r.verdict is Verdict.OK]
         return stable_hash(usable, 16)
 
-    def _select(self, where: str, values: Sequence[object]) -> list[PartitionRecord]:
-        # `where` is one of this class's own literals; values are always bound.
-        with self.database.connect() as connection:
-            rows = connection.execute(
-                f"SELECT * FROM partitions WHERE {where} ORDER BY table_name, session, instrument", values
-            ).fetchall()
-        return [_record(dict(row)) for row in rows]
+    def _select(self, **values: str) -> list[PartitionRecord]:
+        with self.database.reading() as transaction:
+            rows = transaction.rows(_many(tuple(values)), **values)
+        rows.sort(key=_in_order)
+        return [from_row(row) for row in rows]
 
 
-def _record(row: dict[str, Any]) -> PartitionRecord:
-    return PartitionRecord(
-        table=row["table_name"],
-        key=PartitionKey.parse(row["partition_key"]),
-        verdict=Verdict(row["verdict"]),
-        fingerprint=row["fingerprint"],
-        bytes=row["bytes"],
-        rows=row["rows"],
-        first_us=row["first_us"],
-        last_us=row["last_us"],
-        schema_version=row["schema_version"],
-        code_version=row["code_version"],
-        config_hash=row["config_hash"],
-        inputs=tuple(InputRecord(*item) for item in json.loads(row["inputs"])),
-        reasons=tuple(json.loads(row["reasons"])),
-        checks=tuple(CheckOutcome(*item) for item in json.loads(row["checks"])),
-        notes=json.loads(row["notes"]),
-        simulated=bool(row["simulated"]),
-        run_id=row["run_id"],
-        written_us=row["written_us"],
+class _Statements(NamedTuple):
+    one: Select[Any]
+    put: Insert
+    supersede: Insert
+    versions: Select[Any]
+    with_fingerprint: Select[Any]
+    versions_with_fingerprint: Select[Any]
+
+
+@cache
+def _statements() -> _Statements:
+    from sqlalchemy import bindparam, select
+
+    from zanzibar_assets.store.schema import PARTITION_VERSIONS, PARTITIONS
+    from zanzibar_assets.store.upsert import upsert
+
+    now, before = PARTITIONS.c, PARTITION_VERSIONS.c
+    fingerprint: BindParameter[str] = bindparam("fingerprint")
+    newest_first = before.superseded_us.desc(), before.written_us.desc()
+    of_partition = (
+        before.table_name == bindparam("table_name"),
+        before.partition_key == bindparam("partition_key"),
     )
+    return _Statements(
+        one=_many(("table_name", "partition_key")),
+        put=upsert(PARTITIONS),
+        supersede=upsert(PARTITION_VERSIONS),
+        versions=select(PARTITION_VERSIONS).where(*of_partition).order_by(*newest_first),
+        with_fingerprint=select(PARTITIONS).where(now.fingerprint == fingerprint),
+        versions_with_fingerprint=select(PARTITION_VERSIONS)
+        .where(before.fingerprint == fingerprint)
+        .order_by(*newest_first),
+    )
+
+
+@cache
+def _many(names: tuple[str, ...]) -> Select[Any]:
+    """Rows of the manifest by some of their columns."""
+    from sqlalchemy import bindparam, select
+
+    from zanzibar_assets.store.schema import PARTITIONS
+
+    columns = PARTITIONS.c
+    clauses = [
+        columns.session <= bindparam(name) if name == "through" else columns[name] == bindparam(name)
+        for name in names
+    ]
+    return select(PARTITIONS).where(*clauses)
+
+
+_INSTRUMENT, _SESSION, _FINGERPRINT, _COLUMNS = 2, 3, 4, 20
+
+
+def _in_order(row: tuple[Any, ...]) -> tuple[str, str, str]:
+    """By table, session and instrument; not left to the server, whose language may sort otherwise."""
+    return row[0], row[_SESSION] or "", row[_INSTRUMENT] or ""
+
+
+def _version(row: tuple[Any, ...]) -> PartitionVersion:
+    return PartitionVersion(from_row(row[:_COLUMNS]), *row[_COLUMNS:])
+
+
+def _supersede(transaction: Transaction, row: tuple[Any, ...], new: PartitionRecord, reason: str) -> None:
+    old = from_row(row)
+    values = to_row(old) | {
+        "superseded_us": new.written_us,
+        "superseded_by": new.fingerprint,
+        "reason": reason or change_reason(old, new),
+    }
+    transaction.run(_statements().supersede, values)

@@ -1,11 +1,14 @@
-"""Which partition store a home uses: the Parquet lake, or PostgreSQL when the environment names one."""
+"""Which stores a home uses: Parquet files and SQLite, or PostgreSQL when the environment names one."""
 
 from __future__ import annotations
 
 import os
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from zanzibar_assets.store.database import Database
 from zanzibar_assets.store.lake import Lake
+from zanzibar_assets.store.places import METADATA_SUFFIX, PostgresSchema
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,3 +34,26 @@ def open_partition_store(config: Config, environment: Mapping[str, str] | None =
     from zanzibar_assets.store.postgres_link import PostgresLink
 
     return PostgresStore(PostgresLink(url), found.get(SCHEMA_VARIABLE) or DEFAULT_SCHEMA)
+
+
+def open_database(config: Config, environment: Mapping[str, str] | None = None) -> Database:
+    """The metadata database of a home, its schema brought up to date.
+
+    Raises ConfigError when the address is none of PostgreSQL, StoreError when the database cannot
+    be reached or was written by a newer version.
+    """
+    found = os.environ if environment is None else environment
+    url = found.get(DATABASE_VARIABLE)
+    if not url:
+        return Database(config.database)
+    from zanzibar_assets.store.postgres import DEFAULT_SCHEMA
+
+    return _server_database(url, found.get(SCHEMA_VARIABLE) or DEFAULT_SCHEMA)
+
+
+@lru_cache(maxsize=8)
+def _server_database(url: str, schema: str) -> Database:
+    """One pool a process: each step and each tick opens a workspace."""
+    from zanzibar_assets.store.postgres_link import PostgresLink
+
+    return Database(PostgresSchema(PostgresLink(url), schema + METADATA_SUFFIX))

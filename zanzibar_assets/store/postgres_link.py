@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-from zanzibar_assets.errors import ConfigError, StoreError
+from zanzibar_assets.errors import ConfigError, CorruptPartition, StoreError
 from zanzibar_assets.store.opening import DATABASE_VARIABLE
 
 if TYPE_CHECKING:
@@ -19,6 +19,21 @@ if TYPE_CHECKING:
 SCHEMES = ("postgresql", "postgresql+psycopg2")
 CONNECT_SECONDS = 10
 HIDDEN = "***"
+_DAMAGED = "build the partition again on a sound disk, or restore the database from its backup"
+_CAUSES: dict[str, tuple[type[StoreError], str, str]] = {
+    "53100": (
+        StoreError,
+        "the disk of PostgreSQL is full",
+        "free space on the server's disk, then run again",
+    ),
+    "42501": (StoreError, "no right in PostgreSQL", "grant the user that right, or name another schema"),
+    "25006": (StoreError, "PostgreSQL only reads here", "name the server that is written to, not its copy"),
+    "53300": (StoreError, "PostgreSQL has no connection left", "end other programs or raise max_connections"),
+    "XX001": (CorruptPartition, "PostgreSQL found a damaged page on its disk", _DAMAGED),
+    "XX002": (CorruptPartition, "PostgreSQL found a damaged index on its disk", _DAMAGED),
+    "gone": (StoreError, "PostgreSQL went away", "look at its log and its disk; when it is back, run again"),
+}
+"""What the server's codes mean to people; ``gone`` stands for a connection that broke."""
 
 
 class PostgresLink:
@@ -51,7 +66,11 @@ class PostgresLink:
                     cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
                 yield cursor
         except psycopg2.Error as error:
-            raise StoreError("PostgreSQL refused", got=self.redact(str(error))) from None
+            raise self._plainly(error) from None
+
+    def open(self) -> Any:
+        """A new connection, for a pool that keeps it."""
+        return self._open()
 
     def close(self) -> None:
         """Close this thread's connection."""
@@ -59,6 +78,13 @@ class PostgresLink:
         if connection is not None and self._local.process == os.getpid():
             connection.close()
         self._local.connection = None
+
+    def _plainly(self, error: psycopg2.Error) -> StoreError:
+        """What the server said in plain words, without the address."""
+        said = self.redact(str(error))
+        code = error.pgcode or ("gone" if "server closed the connection" in said else "")
+        kind, cause, action = _CAUSES.get(code, (StoreError, "PostgreSQL refused", ""))
+        return kind(cause, got=said, action=action)
 
     def redact(self, text: str) -> str:
         """The text on one line, without the password or anything that looks like an address with one."""

@@ -9,10 +9,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from zanzibar_assets.errors import ModelError
 from zanzibar_assets.store.database import Database
+
+if TYPE_CHECKING:
+    from sqlalchemy import BindParameter, Insert, Select, Update
 
 
 class TrialRows:
@@ -24,28 +28,56 @@ class TrialRows:
 
     def add(self, trial_id: str, instrument: str, record: dict[str, Any]) -> None:
         """Write a trial down; an id that is known already is left as it is."""
-        with self.database.connect() as connection:
-            connection.execute(
-                "INSERT OR IGNORE INTO trials (trial_id, instrument, registered_us, record)"
-                " VALUES (?, ?, ?, ?)",
-                (trial_id, instrument, self.clock_us(), json.dumps(record, sort_keys=True)),
-            )
+        row = {
+            "trial_id": trial_id,
+            "instrument": instrument,
+            "registered_us": self.clock_us(),
+            "record": json.dumps(record, sort_keys=True),
+            "score": None,
+        }
+        with self.database.writing() as transaction:
+            transaction.lock("trials")
+            transaction.run(_statements().add, row)
 
     def set_outcome(self, trial_id: str, outcome: dict[str, Any]) -> None:
         """Write a registered trial's outcome; ModelError when it was never registered."""
-        with self.database.connect() as connection:
-            changed = connection.execute(
-                "UPDATE trials SET score = ? WHERE trial_id = ?",
-                (json.dumps(outcome, sort_keys=True), trial_id),
-            ).rowcount
+        values = {"of_trial": trial_id, "new_score": json.dumps(outcome, sort_keys=True)}
+        with self.database.writing() as transaction:
+            changed = transaction.run(_statements().set_outcome, values)
         if not changed:
             raise ModelError(f"trial {trial_id} was never registered", action="register it before its fit")
 
     def of_instrument(self, instrument: str) -> list[tuple[str, dict[str, Any], dict[str, Any]]]:
         """(id, record, outcome or empty) of an instrument's trials in the order of registration."""
-        with self.database.connect() as connection:
-            rows = connection.execute(
-                "SELECT trial_id, record, score FROM trials WHERE instrument = ? ORDER BY rowid",
-                (instrument,),
-            ).fetchall()
+        with self.database.reading() as transaction:
+            rows = transaction.rows(_statements().of_instrument, instrument=instrument)
         return [(row[0], json.loads(row[1]), json.loads(row[2] or "{}")) for row in rows]
+
+
+class _Statements(NamedTuple):
+    add: Insert
+    set_outcome: Update
+    of_instrument: Select[Any]
+
+
+@cache
+def _statements() -> _Statements:
+    from sqlalchemy import bindparam, func, select, update
+
+    from zanzibar_assets.store.schema import TRIALS
+    from zanzibar_assets.store.upsert import insert_new
+
+    columns = TRIALS.c
+    following = select(func.coalesce(func.max(columns.ordinal), 0) + 1).scalar_subquery()
+    given: dict[str, BindParameter[Any]] = {
+        c.name: bindparam(c.name) for c in columns if c is not columns.ordinal
+    }
+    return _Statements(
+        add=insert_new(TRIALS).values(**given, ordinal=following),
+        set_outcome=update(TRIALS)
+        .where(columns.trial_id == bindparam("of_trial"))
+        .values(score=bindparam("new_score")),
+        of_instrument=select(columns.trial_id, columns.record, columns.score)
+        .where(columns.instrument == bindparam("instrument"))
+        .order_by(columns.ordinal),
+    )

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from zanzibar_assets.config import Config
 from zanzibar_assets.instruments import Instrument, Instruments, load_instruments
-from zanzibar_assets.store.database import Database
+from zanzibar_assets.store import alerts
 from zanzibar_assets.store.keys import PartitionKey
 from zanzibar_assets.store.manifest import InputRecord, Manifest
-from zanzibar_assets.store.opening import open_partition_store
+from zanzibar_assets.store.opening import open_database, open_partition_store
 from zanzibar_assets.store.trials import TrialRows
 from zanzibar_assets.vocabulary import Verdict
 
@@ -27,7 +27,7 @@ class Workspace:
         self.clock_us = clock_us
         self.run_id = run_id
         self.instruments: Instruments = load_instruments(config.instruments_file)
-        self.database = Database(config.database)
+        self.database = open_database(config)
         self.manifest = Manifest(self.database)
         self.lake: PartitionStore = open_partition_store(config)
         self._sources: SourceIndex | None = None
@@ -70,17 +70,8 @@ class Workspace:
 
     def alerts_since(self, stamp_us: int) -> list[tuple[int, str, str]]:
         """(raised, kind, detail) of the alerts raised from an instant on, newest first."""
-        with self.database.connect() as connection:
-            rows = connection.execute(
-                "SELECT raised_us, kind, detail FROM alerts WHERE raised_us >= ? ORDER BY alert_id DESC",
-                (stamp_us,),
-            ).fetchall()
-        return [(int(row[0]), str(row[1]), str(row[2])) for row in rows]
+        return alerts.since(self.database, stamp_us)
 
     def raise_alert(self, kind: str, detail: str) -> None:
         """Keep an alert for people."""
-        with self.database.connect() as connection:
-            connection.execute(
-                "INSERT INTO alerts (raised_us, kind, detail) VALUES (?, ?, ?)",
-                (self.clock_us(), kind, detail),
-            )
+        alerts.add(self.database, self.clock_us(), kind, detail)

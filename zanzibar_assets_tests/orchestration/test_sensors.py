@@ -267,6 +267,5 @@ def test_nothing_starts_while_trading_is_halted(desk):
 @pytest.mark.parametrize("job", ["session_pipeline", "session_pipeline_features", "execution"])
 def test_a_failed_run_of_any_job_becomes_an_alert(desk, job):
     desk.after_run("failed_runs", job, {"dagster/partition": "2025-01-10"}, failed="the terminal is gone")
-    with desk.workspace.database.connect() as connection:
-        rows = [dict(row) for row in connection.execute("SELECT kind, detail FROM alerts")]
-    assert rows == [{"kind": "failed_run", "detail": f"{job} 2025-01-10: the terminal is gone"}]
+    found = [(kind, detail) for _, kind, detail in desk.workspace.alerts_since(0)]
+    assert found == [("failed_run", f"{job} 2025-01-10: the terminal is gone")]

@@ -1,0 +1,4 @@
+"""Migrations of the metadata database (alembic); ``store.migration`` runs them on opening."""
+
+HEAD = "0002"
+"""Newest revision."""
