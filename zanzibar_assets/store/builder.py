@@ -91,7 +91,7 @@ def up_to_date(
     if not same or stored is None or not workspace.lake.exists(spec.table, key, version, stored):
         return None
     recorded = [i for i in record.inputs if i.table.startswith(SOURCE_PREFIX)]
-    if spec.source is not None and recorded != workspace.source_records(spec.source, key):
+    if spec.source is not None and not workspace.sources.holds(spec.source, key, recorded):
         return None
     tables = [i for i in record.inputs if not i.table.startswith(SOURCE_PREFIX)]
     if not all(workspace.manifest.is_current(i, key.session) for i in tables):

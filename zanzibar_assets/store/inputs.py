@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     import polars as pl
 
     from zanzibar_assets.config import Config
-    from zanzibar_assets.ingestion.sources import SourceSlice
     from zanzibar_assets.instruments import Instrument
     from zanzibar_assets.store.workspace import Workspace
 
@@ -195,15 +194,6 @@ class Inputs:
                 if frame.height:
                     prices[instrument.narrative_id] = float(frame["close"][-1])
         return prices
-
-    def read_sources(self, kind: str) -> Sequence[SourceSlice]:
-        """Byte ranges of the source files that belong to this partition, recorded as inputs."""
-        slices = self.workspace.sources.slices(kind, self.key)
-        reason = self.workspace.sources.selection(self.key).reason
-        if reason:
-            self.notes["contract"] = reason
-        self.records += [self.workspace.sources.record(piece) for piece in slices]
-        return slices
 
     def read_inbox(self) -> pl.DataFrame:
         """Narratives of this session; unreadable ones are named in a check."""

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from zanzibar_assets.calendars import SessionWindow, is_session, session_at, session_window
 from zanzibar_assets.config import Config, stable_hash
 from zanzibar_assets.errors import ConfigError
+from zanzibar_assets.ingestion.formats import read_header
+from zanzibar_assets.ingestion.scid import holds_bars, scale_of
 from zanzibar_assets.ingestion.sources import (
     Selection,
     SourceFile,
@@ -23,6 +25,7 @@ from zanzibar_assets.store.manifest import InputRecord
 from zanzibar_assets.vocabulary import to_us
 
 INBOX = "inbox"
+READ_AS = "read as"
 LAST_US = 2_145_916_800_000_000
 """2038-01-01: past every stamp that a narrative can carry."""
 
@@ -30,9 +33,10 @@ LAST_US = 2_145_916_800_000_000
 class SourceIndex:
     """Source files of one configuration, split by session."""
 
-    def __init__(self, config: Config, instruments: Instruments) -> None:
+    def __init__(self, config: Config, instruments: Instruments, now_us: int) -> None:
         self.config = config
         self.instruments = instruments
+        self.now_us = now_us
         self._files: dict[str, list[SourceFile]] = {}
         self._fingerprints: dict[SourceSlice, str] = {}
 
@@ -56,7 +60,7 @@ class SourceIndex:
     def selection(self, key: PartitionKey) -> Selection:
         """Byte ranges that a market partition is built from, and why these."""
         instrument = self.instruments[str(key.instrument)]
-        return select_slices(self.files(instrument), instrument, str(key.session))
+        return select_slices(self.files(instrument), instrument, str(key.session), self.now_us)
 
     def slices(self, kind: str, key: PartitionKey) -> Sequence[SourceSlice]:
         """Byte ranges of one kind (``scid`` or ``depth``) of a market partition."""
@@ -67,14 +71,40 @@ class SourceIndex:
         """Input records of a partition's source bytes as they are now."""
         if kind == INBOX:
             return self._inbox_records(key)
-        return [self.record(piece) for piece in self.slices(kind, key)]
+        return [*(self.record(piece) for piece in self.slices(kind, key)), *self.reading_records(kind, key)]
+
+    def holds(self, kind: str, key: PartitionKey, recorded: Sequence[InputRecord]) -> bool:
+        """Whether the sources hold exactly what was recorded; ranges are compared before bytes are hashed."""
+        if kind != INBOX:
+            spans = [_span(piece) for piece in self.slices(kind, key)]
+            spans += [(record.table, record.key) for record in self.reading_records(kind, key)]
+            if spans != [(record.table, record.key) for record in recorded]:
+                return False
+        return list(recorded) == self.records(kind, key)
+
+    def reading_records(self, kind: str, key: PartitionKey) -> list[InputRecord]:
+        """Whether files that do not declare their records were read as bars or as ticks.
+
+        A file may show itself as one of bars only after a session that was built before.
+        """
+        if kind != "scid":
+            return []
+        instrument = self.instruments[str(key.instrument)]
+        found = []
+        for file in dict.fromkeys(piece.file for piece in self.slices(kind, key)):
+            scale = scale_of(file.symbol, instrument)
+            if scale.records == "auto":
+                bars = holds_bars(file.path, read_header(file.path), scale)
+                found.append(
+                    InputRecord(SOURCE_PREFIX + file.path.name, READ_AS, "bars" if bars else "ticks")
+                )
+        return found
 
     def record(self, piece: SourceSlice) -> InputRecord:
         """Input record of one byte range: file name, range, blake2b of exactly those bytes."""
         if piece not in self._fingerprints:
             self._fingerprints[piece] = slice_fingerprint(piece)
-        span = f"bytes {piece.first_byte}-{piece.end_byte}"
-        return InputRecord(SOURCE_PREFIX + piece.file.path.name, span, self._fingerprints[piece])
+        return InputRecord(*_span(piece), self._fingerprints[piece])
 
     def narrative_window(self, session: str) -> SessionWindow | None:
         """Window in which a narrative belongs to a session: the team's main calendar.
@@ -118,3 +148,7 @@ class SourceIndex:
 
     def _active(self) -> Sequence[Instrument]:
         return [self.instruments[name] for name in sorted(self.config.instruments)]
+
+
+def _span(piece: SourceSlice) -> tuple[str, str]:
+    return SOURCE_PREFIX + piece.file.path.name, f"bytes {piece.first_byte}-{piece.end_byte}"

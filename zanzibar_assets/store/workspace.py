@@ -38,7 +38,7 @@ class Workspace:
         if self._sources is None:
             from zanzibar_assets.store.source_index import SourceIndex
 
-            self._sources = SourceIndex(self.config, self.instruments)
+            self._sources = SourceIndex(self.config, self.instruments, self.clock_us())
         return self._sources
 
     def active_instruments(self) -> list[Instrument]:

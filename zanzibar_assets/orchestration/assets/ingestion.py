@@ -21,12 +21,14 @@ if TYPE_CHECKING:
 def raw_ticks(inputs: Inputs) -> pl.DataFrame:
     """Every record of the session in Sierra Chart's `.scid` file, one row each; nothing is dropped."""
     from zanzibar_assets.ingestion.cleaned import layout_notes
-    from zanzibar_assets.ingestion.scid import read_ticks
+    from zanzibar_assets.ingestion.scid import read_tick_bytes
+    from zanzibar_assets.store.source_reading import open_sources, record_sources
 
-    slices = inputs.read_sources("scid")
-    inputs.notes["layouts"] = layout_notes(slices)
-    frame = read_ticks(slices, inputs.instrument)
-    expected = sum(piece.last_record - piece.first_record for piece in slices)
+    taken = open_sources(inputs, "raw_ticks", "scid")
+    inputs.notes["layouts"] = layout_notes([piece.part for piece in taken])
+    frame = read_tick_bytes(taken, inputs.instrument)
+    record_sources(inputs, "raw_ticks", "scid", taken)
+    expected = sum(piece.part.records for piece in taken)
     inputs.check(
         "source_has_records",
         frame.height == expected and expected > 0,
@@ -44,12 +46,14 @@ def raw_ticks(inputs: Inputs) -> pl.DataFrame:
 def raw_depth(inputs: Inputs) -> pl.DataFrame:
     """Every record of the session in Sierra Chart's `.depth` files; empty where no depth was recorded."""
     from zanzibar_assets.ingestion.cleaned import layout_notes
-    from zanzibar_assets.ingestion.depth import read_depth
+    from zanzibar_assets.ingestion.depth import read_depth_bytes
+    from zanzibar_assets.store.source_reading import open_sources, record_sources
 
-    slices = inputs.read_sources("depth")
-    inputs.notes["layouts"] = layout_notes(slices)
-    frame = read_depth(slices, inputs.instrument)
-    expected = sum(piece.last_record - piece.first_record for piece in slices)
+    taken = open_sources(inputs, "raw_depth", "depth")
+    inputs.notes["layouts"] = layout_notes([piece.part for piece in taken])
+    frame = read_depth_bytes(taken, inputs.instrument)
+    record_sources(inputs, "raw_depth", "depth", taken)
+    expected = sum(piece.part.records for piece in taken)
     if not expected:
         inputs.notes["depth"] = "no depth was recorded for this session: book features will be null"
     inputs.check(

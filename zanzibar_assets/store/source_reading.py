@@ -1,0 +1,90 @@
+"""Reading the source bytes of a market partition, and saying what became of an earlier build's bytes.
+
+A build reads its session's byte ranges whole, in one pass. That gives the same rows as reading the
+finished file in one go, by construction, at any number of restarts: nothing of an earlier build is
+carried over. (Appending the new rows to the stored partition was measured: loading it costs more
+than twice what decoding all of its bytes again does.) The earlier build's ranges are hashed on the
+way. When they are the beginning of today's, the partition grew; when not, a source was corrected:
+that is kept with the partition and raised as an alert, never silent.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import astuple
+from typing import TYPE_CHECKING
+
+from zanzibar_assets.ingestion.reading import ReadRange, SliceBytes, growth, open_slices
+from zanzibar_assets.store.inputs import SOURCE_PREFIX
+from zanzibar_assets.store.keys import PartitionKey
+from zanzibar_assets.store.manifest import InputRecord
+
+if TYPE_CHECKING:
+    from zanzibar_assets.store.inputs import Inputs
+    from zanzibar_assets.store.workspace import Workspace
+
+CORRECTED = "source_corrected"
+"""Kind of the alerts that tell of source bytes that are gone or other ones now."""
+TAIL_NOTE = "tail"
+EARLIER_NOTE = "earlier_bytes"
+"""What an earlier build had read, kept while a later one is blocked before it could compare."""
+_BYTES = re.compile(r"^bytes (\d+)-(\d+)$")
+ALERT_REPEATS_US = 3_600_000_000
+"""The same alert is not raised again within this time: a look that is repeated says nothing new."""
+
+
+def input_record(read: ReadRange) -> InputRecord:
+    """How the manifest names bytes that were read."""
+    return InputRecord(
+        SOURCE_PREFIX + read.name, f"bytes {read.first_byte}-{read.end_byte}", read.fingerprint
+    )
+
+
+def read_ranges(records: Iterable[InputRecord]) -> list[ReadRange]:
+    """Byte ranges among the inputs of a partition, in the order in which they were read."""
+    found = []
+    for record in records:
+        span = _BYTES.match(record.key)
+        if record.table.startswith(SOURCE_PREFIX) and span:
+            name = record.table.removeprefix(SOURCE_PREFIX)
+            found.append(ReadRange(name, int(span[1]), int(span[2]), record.fingerprint))
+    return found
+
+
+def open_sources(inputs: Inputs, table: str, kind: str) -> list[SliceBytes]:
+    """Byte ranges of the source files that belong to a partition, to be read once from front to back."""
+    sources = inputs.workspace.sources
+    reason = sources.selection(inputs.key).reason
+    if reason:
+        inputs.notes["contract"] = reason
+    earlier = _earlier(inputs.workspace, table, inputs.key)
+    inputs.notes[EARLIER_NOTE] = [astuple(read) for read in earlier]
+    return open_slices(sources.slices(kind, inputs.key), earlier)
+
+
+def record_sources(inputs: Inputs, table: str, kind: str, taken: Sequence[SliceBytes]) -> None:
+    """Record what was read as inputs; note growth, and raise an alert where earlier bytes changed."""
+    inputs.records += [input_record(piece.range) for piece in taken]
+    inputs.records += inputs.workspace.sources.reading_records(kind, inputs.key)
+    found = growth([ReadRange(*values) for values in inputs.notes.pop(EARLIER_NOTE)], taken)
+    if found is None:
+        return
+    inputs.notes[TAIL_NOTE] = found.text
+    if found.corrected:
+        alert_once(inputs.workspace, CORRECTED, f"{table} {inputs.key}: {found.text}")
+
+
+def alert_once(workspace: Workspace, kind: str, detail: str) -> None:
+    """Raise an alert unless the very same one was raised within the last hour."""
+    recent = workspace.alerts_since(workspace.clock_us() - ALERT_REPEATS_US)
+    if (kind, detail) not in [(known, text) for _, known, text in recent]:
+        workspace.raise_alert(kind, detail)
+
+
+def _earlier(workspace: Workspace, table: str, key: PartitionKey) -> list[ReadRange]:
+    record = workspace.manifest.get(table, key)
+    if record is None:
+        return []
+    kept = record.notes.get(EARLIER_NOTE, [])
+    return [ReadRange(*values) for values in kept] or read_ranges(record.inputs)
