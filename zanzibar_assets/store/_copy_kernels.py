@@ -18,13 +18,13 @@ LENGTH_BYTES = 4
 """Each field starts with its length as a big-endian int32; -1 is null."""
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _put_length(out: Bytes, at: int, length: int) -> None:
     for byte in range(4):
         out[at + byte] = (length >> (24 - 8 * byte)) & 0xFF
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _length_at(stream: Bytes, at: int) -> int:
     value = 0
     for byte in range(4):
@@ -32,7 +32,7 @@ def _length_at(stream: Bytes, at: int) -> int:
     return value - (1 << 32) if value >= (1 << 31) else value
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def put_fixed(out: Bytes, at: Ints, data: Bytes, valid: Flags) -> None:
     """Write a column of one width: ``data`` is (rows, width) in big-endian bytes."""
     rows, width = data.shape
@@ -48,7 +48,7 @@ def put_fixed(out: Bytes, at: Ints, data: Bytes, valid: Flags) -> None:
             at[row] = start + 4
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def put_text(out: Bytes, at: Ints, data: Bytes, ends: Ints, valid: Flags) -> None:
     """Write a column of texts: row i is ``data[ends[i]:ends[i + 1]]``."""
     for row in range(len(at)):
@@ -64,7 +64,7 @@ def put_text(out: Bytes, at: Ints, data: Bytes, ends: Ints, valid: Flags) -> Non
             at[row] = start + 4
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def put_constant(out: Bytes, at: Ints, data: Bytes) -> None:
     """Write the same bytes, length included, to every row."""
     for row in range(len(at)):
@@ -74,7 +74,7 @@ def put_constant(out: Bytes, at: Ints, data: Bytes) -> None:
         at[row] = start + len(data)
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def find_rows(stream: Bytes, start: int, fields: int, at: Ints) -> int:
     """Fill ``at`` with the position of each row's first field; the position after the last row."""
     here = start
@@ -86,14 +86,14 @@ def find_rows(stream: Bytes, start: int, fields: int, at: Ints) -> int:
     return here
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def skip(stream: Bytes, at: Ints) -> None:
     """Move past one field of every row."""
     for row in range(len(at)):
         at[row] += 4 + max(0, _length_at(stream, at[row]))
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def take_fixed(stream: Bytes, at: Ints, data: Bytes, valid: Flags) -> None:
     """Read a column of one width into ``data`` (rows, width); nulls stay as they are there."""
     rows, width = data.shape
@@ -108,7 +108,7 @@ def take_fixed(stream: Bytes, at: Ints, data: Bytes, valid: Flags) -> None:
             at[row] = start + 4
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def measure_text(stream: Bytes, at: Ints, ends: Ints, valid: Flags) -> None:
     """Lengths of a column of texts as running ends (rows + 1); ``at`` stays."""
     ends[0] = 0
@@ -118,7 +118,7 @@ def measure_text(stream: Bytes, at: Ints, ends: Ints, valid: Flags) -> None:
         ends[row + 1] = ends[row] + max(0, length)
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def take_text(stream: Bytes, at: Ints, ends: Ints, data: Bytes) -> None:
     """Read a column of texts, measured before, into ``data``."""
     for row in range(len(at)):

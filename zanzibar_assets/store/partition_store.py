@@ -27,10 +27,11 @@ class Written:
 class PartitionStore(Protocol):
     """Frames by table, schema version and partition key; held to one set of contract tests.
 
-    A write replaces the whole partition or, when it fails or is killed, nothing. A read names the
-    fingerprint that the manifest holds and never returns anything else. The same frame gives the
-    same fingerprint; fingerprints of different kinds of store differ, so that a partition written
-    to one store is never taken for one of the other.
+    A write replaces the whole partition or, when it fails or is killed, nothing; what it replaces
+    stays readable by its fingerprint until it is forgotten. A read names the fingerprint that the
+    manifest holds and never returns anything else. The same frame gives the same fingerprint, and
+    written again it makes no version; fingerprints of different kinds of store differ, so that a
+    partition written to one store is never taken for one of the other.
     """
 
     def write(self, table: str, key: PartitionKey, version: int, frame: pl.DataFrame) -> Written:
@@ -38,7 +39,7 @@ class PartitionStore(Protocol):
         ...
 
     def read(self, table: str, key: PartitionKey, version: int, fingerprint: str) -> pl.DataFrame:
-        """Frame with that fingerprint.
+        """Frame with that fingerprint: the current one or one that was replaced.
 
         Raises MissingInput when the store holds no such partition, CorruptPartition when what it
         holds is not what was written.
@@ -46,7 +47,15 @@ class PartitionStore(Protocol):
         ...
 
     def exists(self, table: str, key: PartitionKey, version: int, fingerprint: str) -> bool:
-        """Whether the store holds the partition that carries this fingerprint; its bytes are not hashed."""
+        """Whether the current partition is the one with this fingerprint; its rows are not checked."""
+        ...
+
+    def kept(self, table: str, key: PartitionKey, version: int) -> list[str]:
+        """Fingerprints of the replaced partitions that are still there, in order."""
+        ...
+
+    def forget(self, table: str, key: PartitionKey, version: int, fingerprint: str) -> int:
+        """Remove a replaced partition for good: its size in bytes; 0, and nothing done, when not kept."""
         ...
 
     def location(self, table: str, key: PartitionKey, version: int) -> str:

@@ -1,0 +1,98 @@
+"""Stored partitions of older contract versions in the form of today's contract, on reading.
+
+The stored bytes and their fingerprint stay as they are. Each older version of each table has an
+entry in ``MIGRATIONS``: a function that makes the next version of a frame, saying nothing that the
+older one did not know, or ``Rebuild`` with the reason why that cannot be done. Tables that cannot be
+built again (what came from files that may be gone, what happened at the terminal) need a function.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from zanzibar_assets.contracts.registry import TABLES, conform
+from zanzibar_assets.errors import StaleInput, StoreError
+
+if TYPE_CHECKING:
+    from zanzibar_assets.store.manifest import PartitionRecord
+    from zanzibar_assets.store.partition_store import PartitionStore
+
+Migration = Callable[[pl.DataFrame], pl.DataFrame]
+"""Frame of one version to the frame of the next."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rebuild:
+    """A step that no function can take: what the next version holds was not known to the older one."""
+
+    reason: str
+
+
+def _clean_ticks_1(frame: pl.DataFrame) -> pl.DataFrame:
+    """Version 1 kept no row under another stamp than its own, and marked none."""
+    return frame.with_columns(late_us=pl.lit(0, pl.Int64), flag=pl.lit(None, pl.String))
+
+
+MIGRATIONS: dict[tuple[str, int], Migration | Rebuild] = {
+    ("clean_ticks", 1): _clean_ticks_1,
+    ("clean_dom", 1): Rebuild("version 1 does not say which rows end a snapshot"),
+    ("volume_profile", 1): Rebuild("version 1 has no smoothed volume and no nodes"),
+    ("liquidity_features", 1): Rebuild("version 1 lacks features that are computed from the book and ticks"),
+}
+"""(table, version that was stored) -> the step to the next version."""
+
+
+def obstacle(table: str, version: int) -> str | None:
+    """Why a stored version cannot be read as today's contract; None when it can."""
+    if version > TABLES[table].version:
+        return "it was written by a newer Zanzibar"
+    for step in range(version, TABLES[table].version):
+        found = MIGRATIONS.get((table, step))
+        if found is None:
+            return f"no migration from version {step} is known"
+        if isinstance(found, Rebuild):
+            return found.reason
+    return None
+
+
+def migrate(table: str, version: int, frame: pl.DataFrame) -> pl.DataFrame:
+    """Frame of a stored version in the form of today's contract.
+
+    Raises StaleInput when the partition has to be built again instead.
+    """
+    reason = obstacle(table, version)
+    if reason is not None:
+        raise StaleInput(
+            f"{table} is stored in version {version} of its contract",
+            expected=f"version {TABLES[table].version}",
+            got=reason,
+            action=f"materialize {table} again",
+        )
+    for step in range(version, TABLES[table].version):
+        change = MIGRATIONS[table, step]
+        assert not isinstance(change, Rebuild)
+        frame = change(frame)
+    return conform(table, frame)
+
+
+def load(store: PartitionStore, record: PartitionRecord) -> pl.DataFrame:
+    """Frame of a record, verified, in the form of today's contract.
+
+    Raises StoreError when the record has no frame, MissingInput and CorruptPartition as the store
+    does, StaleInput when its version cannot be migrated.
+    """
+    frame = load_as_stored(store, record)
+    if record.table not in TABLES or record.schema_version == TABLES[record.table].version:
+        return frame
+    return migrate(record.table, record.schema_version, frame)
+
+
+def load_as_stored(store: PartitionStore, record: PartitionRecord) -> pl.DataFrame:
+    """Frame of a record, verified, with the columns that it was written with."""
+    if record.fingerprint is None:
+        raise StoreError(f"{record.table} {record.key} has no stored frame", got=record.verdict.value)
+    return store.read(record.table, record.key, record.schema_version, record.fingerprint)
