@@ -10,6 +10,7 @@ import polars as pl
 
 from zanzibar_assets.benchmarks.measure import Figure, read_plainly, side_by_side
 from zanzibar_assets.ingestion import formats, scid
+from zanzibar_assets.ingestion.file_frame import decode_frame
 from zanzibar_assets.ingestion.record_kinds import GroupState
 from zanzibar_assets.ingestion.sources import symbol_of
 from zanzibar_assets.instruments import load_instruments
@@ -35,7 +36,7 @@ def naive_frame(path: Path) -> pl.DataFrame:
         .then(-1)
         .otherwise(0)
         .cast(pl.Int8),
-    ).drop("stamp")
+    ).select("ts_utc", *(name for name in frame.columns if name != "stamp"), "side")
 
 
 def measure(folder: Path, records: int, seed: int, write: Write, say: Callable[[str], None]) -> list[Figure]:
@@ -52,7 +53,7 @@ def measure(folder: Path, records: int, seed: int, write: Write, say: Callable[[
         {
             "read": lambda: read_plainly(path),
             "naive": lambda: naive_frame(path),
-            "compact": lambda: scid.decode_frame(path, scale),
+            "compact": lambda: decode_frame(path, scale),
             "raw": lambda: sum(frame.height for frame in scid.iter_chunks(path, header, scale)),
         },
         ROUNDS,

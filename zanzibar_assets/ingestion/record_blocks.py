@@ -27,7 +27,12 @@ def read_block(
 ) -> NDArray[np.void]:
     """``count`` records from byte ``offset`` on; SourceError when the file ends before."""
     block = np.empty(count, dtype=dtype)
-    view = block.data.cast("B")
+    read_into(stream, name, block.data.cast("B"), offset)
+    return block
+
+
+def read_into(stream: BinaryIO, name: str, view: memoryview, offset: int) -> None:
+    """Fill ``view`` with the bytes from ``offset`` on; SourceError when the file ends before."""
     stream.seek(offset)
     filled = 0
     while filled < len(view):
@@ -40,7 +45,6 @@ def read_block(
                 action="look for the sources again",
             )
         filled += got
-    return block
 
 
 def record_blocks(

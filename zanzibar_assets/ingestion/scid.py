@@ -30,7 +30,7 @@ from zanzibar_assets.ingestion.record_kinds import (
     record_kinds,
     single_trades,
 )
-from zanzibar_assets.ingestion.scid_columns import compact_frame, decode_columns, raw_frame
+from zanzibar_assets.ingestion.scid_columns import decode_columns, raw_frame
 from zanzibar_assets.instruments import Instrument
 
 if TYPE_CHECKING:
@@ -152,22 +152,6 @@ def decode_records(
         records, first_seq, scale.price_multiplier, scale.tick_size, state, bars_only=bars_only
     )
     return raw_frame(columns, first_seq, scale.symbol, scale.volume_multiplier)
-
-
-def decode_frame(path: Path, scale: Scale) -> pl.DataFrame:
-    """A whole ``.scid`` file as one compact frame (see ``scid_columns.compact_frame``), all records.
-
-    About 83 bytes of memory a record; ``iter_chunks`` is the way for files beyond memory. Raises
-    FormatError when the file is no Sierra file.
-    """
-    header = formats.read_header(path)
-    records = formats.map_records(path, header)
-    return compact_frame(
-        decode_columns(
-            records, 0, scale.price_multiplier, scale.tick_size, GroupState(),
-            bars_only=holds_bars(path, header, scale),
-        )
-    )  # fmt: skip
 
 
 def decode_plainly(

@@ -10,6 +10,7 @@ from click.testing import CliRunner
 from zanzibar_assets.benchmarks.ingest import naive_frame
 from zanzibar_assets.cli import root
 from zanzibar_assets.ingestion import formats, scid
+from zanzibar_assets.ingestion.file_frame import decode_frame
 from zanzibar_assets.instruments import load_instruments
 from zanzibar_assets.simulator.bulk import write_bulk
 
@@ -55,8 +56,6 @@ def test_bulk_files_repeat_a_session_on_later_days(tmp_path):
 def test_naive_frame_agrees_where_the_records_are_single_trades(tmp_path):
     instrument = load_instruments()["SIM_ES"]
     path = write_bulk(tmp_path, instrument, 1_500, seed=3, trades_per_session=600).ticks
-    naive, ours = naive_frame(path), scid.decode_frame(path, scid.scale_of(path.stem, instrument))
-    assert ours["ts_utc"].to_list() == naive["ts_utc"].to_list()
-    assert ours["side"].to_list() == naive["side"].to_list()
-    assert ours["price"].to_list() == naive["close"].to_list()
-    assert ours["volume"].to_list() == naive["volume"].to_list()
+    ours = decode_frame(path, scid.scale_of(path.stem, instrument))
+    assert naive_frame(path).equals(ours)
+    assert naive_frame(path).schema == ours.schema
