@@ -6,6 +6,7 @@ ends short, and that is an error with a name.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -15,6 +16,8 @@ from numpy.typing import NDArray
 
 from zanzibar_assets.errors import SourceError
 from zanzibar_assets.ingestion import formats
+
+HASH_BLOCK_BYTES = 1 << 20
 
 
 def dtype_of(kind: str) -> np.dtype[np.void]:
@@ -70,6 +73,18 @@ def load_records(path: Path, header: formats.FileHeader, first: int, last: int) 
     with open_file(path) as stream:
         offset = header.header_bytes + first * dtype.itemsize
         return read_block(stream, str(path), dtype, offset, last - first)
+
+
+def hash_range(path: Path, first_byte: int, end_byte: int) -> str:
+    """blake2b (16 bytes, hex) of bytes ``[first_byte, end_byte)`` of a file; SourceError when it is shorter."""
+    digest = hashlib.blake2b(digest_size=16)
+    buffer = memoryview(bytearray(min(HASH_BLOCK_BYTES, max(0, end_byte - first_byte))))
+    with open_file(path) as stream:
+        for offset in range(first_byte, end_byte, HASH_BLOCK_BYTES):
+            block = buffer[: end_byte - offset]
+            read_into(stream, str(path), block, offset)
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def open_file(path: Path) -> BinaryIO:

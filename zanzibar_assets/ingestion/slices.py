@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 from zanzibar_assets.calendars import session_at, session_closes, session_window
 from zanzibar_assets.errors import SourceError
 from zanzibar_assets.ingestion import formats
-from zanzibar_assets.ingestion.record_blocks import load_records, record_blocks
+from zanzibar_assets.ingestion.record_blocks import hash_range, load_records, record_blocks
 from zanzibar_assets.ingestion.rolls import front_contract
 from zanzibar_assets.ingestion.scid import holds_bars, scale_of
 from zanzibar_assets.instruments import Instrument
@@ -23,7 +22,6 @@ from zanzibar_assets.vocabulary import US_PER_SECOND
 
 INDEX_CHUNK_RECORDS = 1 << 16
 """2.6 MB of an intraday file: a block stays in the processor's cache, twice as fast as a map of the file."""
-FINGERPRINT_BLOCK_BYTES = 1 << 22
 FLUSH_GRACE_US = 60 * US_PER_SECOND
 """Sierra flushes every few seconds: a session's last bar is final this long after the close."""
 
@@ -91,7 +89,7 @@ def first_stamp_us(path: Path, header: formats.FileHeader) -> int | None:
     return int(stamps[valid][0]) if valid.any() else None
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=4096)
 def _slices(file: SourceFile, instrument: Instrument) -> tuple[SourceSlice, ...]:
     keys, closes, first_open = session_closes(instrument)
     runs: list[tuple[int, int]] = []  # (first record, session index), -1 while no stamp was true
@@ -148,22 +146,7 @@ def session_slices(file: SourceFile, instrument: Instrument) -> list[SourceSlice
 
 def slice_fingerprint(slice_: SourceSlice) -> str:
     """blake2b (16 bytes, hex) of exactly the slice's bytes; SourceError when the file lost some of them."""
-    digest = hashlib.blake2b(digest_size=16)
-    left = slice_.end_byte - slice_.first_byte
-    with slice_.file.path.open("rb") as file:
-        file.seek(slice_.first_byte)
-        while left > 0:
-            block = file.read(min(left, FINGERPRINT_BLOCK_BYTES))
-            if not block:
-                raise SourceError(
-                    f"{slice_.file.path} was cut while it was read",
-                    expected=f"{slice_.end_byte} bytes",
-                    got=f"{slice_.end_byte - left} bytes",
-                    action="look for the sources again",
-                )
-            digest.update(block)
-            left -= len(block)
-    return digest.hexdigest()
+    return hash_range(slice_.file.path, slice_.first_byte, slice_.end_byte)
 
 
 def settled_before_us(instrument: Instrument, now_us: int) -> int:

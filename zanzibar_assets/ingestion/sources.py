@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from typing import Literal
 
 from zanzibar_assets.errors import SourceError
 from zanzibar_assets.ingestion import formats
+from zanzibar_assets.ingestion.record_blocks import open_file
 from zanzibar_assets.ingestion.rolls import contract_of, front_contract
 from zanzibar_assets.ingestion.slices import (
     Selection,
@@ -147,7 +149,9 @@ def owner_of(path: Path, instruments: Sequence[Instrument]) -> Instrument | None
 
 def source_file(path: Path, instrument: Instrument) -> SourceFile:
     """A file of an instrument as it stands now; SourceError when it may not feed it."""
-    header = formats.read_header(path)
+    with open_file(path) as stream:
+        stat = os.fstat(stream.fileno())
+        header = formats.parse_header(stream.read(formats.DEPTH_HEADER_BYTES), stat.st_size, str(path))
     named = path.suffix[1:].lower()
     if header.kind != named:
         raise SourceError(f"{path} holds another format than its name says", expected=named, got=header.kind)
@@ -172,5 +176,5 @@ def source_file(path: Path, instrument: Instrument) -> SourceFile:
         record_bytes=header.record_bytes,
         records=header.records,
         torn_bytes=header.torn_bytes,
-        modified_ns=path.stat().st_mtime_ns,
+        modified_ns=stat.st_mtime_ns,
     )

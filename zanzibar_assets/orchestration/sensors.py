@@ -7,9 +7,8 @@ from typing import Any
 import dagster as dg
 
 from zanzibar_assets.calendars import session_at
-from zanzibar_assets.config import stable_hash
 from zanzibar_assets.errors import ZanzibarError
-from zanzibar_assets.ingestion.sources import SourceFile, session_slices
+from zanzibar_assets.orchestration.file_sensor import sierra_files_sensor
 from zanzibar_assets.orchestration.jobs import (
     EXECUTION,
     PIPELINE_FEATURES,
@@ -27,7 +26,7 @@ from zanzibar_assets.vocabulary import Verdict
 def build_sensors(jobs: dict[str, Any]) -> list[dg.SensorDefinition]:
     """Every sensor; those that start work are off until someone turns them on."""
     return [
-        _sierra_files(jobs),
+        sierra_files_sensor(jobs),
         _narrative_inbox(jobs),
         _new_signals(jobs),
         _follow(jobs, SESSION_PIPELINE, PIPELINE_TABLES, per_instrument=False),
@@ -40,82 +39,6 @@ def build_sensors(jobs: dict[str, Any]) -> list[dg.SensorDefinition]:
 def _workspace(context: Any) -> Workspace:
     resource: ZanzibarResource = context.resources.zanzibar
     return resource.workspace()
-
-
-def _sierra_files(jobs: dict[str, Any]) -> dg.SensorDefinition:
-    @dg.sensor(
-        name="sierra_files",
-        job=jobs[SESSION_PIPELINE],
-        minimum_interval_seconds=30,
-        required_resource_keys={"zanzibar"},
-        description="New bytes in the Sierra folder: builds the sessions that they belong to.",
-    )
-    def sierra_files(context: dg.SensorEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
-        seen: dict[str, list[Any]] = json.loads(context.cursor or "{}")
-        workspace = _workspace(context)
-        touched, now = new_sessions(workspace, seen)
-        context.update_cursor(json.dumps(now, sort_keys=True))
-        if not seen:  # turned on over a folder that a command may have built already
-            touched = {key: marks for key, marks in touched.items() if not is_built(workspace, *key)}
-        if not touched:
-            yield dg.SkipReason("no new bytes")
-        for (instrument, session), marks in sorted(touched.items()):
-            register(context.instance, [instrument], [session])
-            yield dg.RunRequest(
-                run_key=f"bytes|{instrument}|{session}|{stable_hash(marks)}",
-                partition_key=dagster_key(PartitionKey(instrument, session)),
-            )
-
-    return sierra_files
-
-
-def new_sessions(
-    workspace: Workspace, seen: dict[str, list[Any]]
-) -> tuple[dict[tuple[str, str], list[str]], dict[str, list[Any]]]:
-    """Sessions that hold bytes past the cursor with marks of those bytes, and the new cursor.
-
-    The cursor holds for each file the bytes taken and a mark of them. Only whole records count: a
-    torn tail is taken when it is complete. A file that became smaller, or whose first or last taken
-    record is another one now, was written anew: all of it is new.
-    """
-    touched: dict[tuple[str, str], list[str]] = {}
-    now: dict[str, list[Any]] = {}
-    for instrument in workspace.active_instruments():
-        for file in workspace.sources.files(instrument):
-            pieces = session_slices(file, instrument)
-            whole = max((piece.end_byte for piece in pieces), default=0)
-            now[file.path.name] = [whole, _mark(file, whole)]
-            offset, mark_then = seen.get(file.path.name, (0, ""))
-            if offset > whole or _mark(file, offset) != mark_then:
-                offset = 0
-            for piece in pieces:
-                if piece.end_byte > offset:
-                    key = (instrument.id, piece.session)
-                    what = f"{file.path.name}|{piece.end_byte}|{_mark(file, piece.end_byte)}"
-                    touched.setdefault(key, []).append(what)
-    return touched, now
-
-
-def is_built(workspace: Workspace, instrument: str, session: str) -> bool:
-    """True when the raw tables of a session hold exactly the bytes that its files hold now."""
-    key = PartitionKey(instrument, session)
-    for table, kind in (("raw_ticks", "scid"), ("raw_depth", "depth")):
-        record = workspace.manifest.get(table, key)
-        if record is None or list(record.inputs) != workspace.source_records(kind, key):
-            return False
-    return True
-
-
-def _mark(file: SourceFile, end_byte: int) -> str:
-    """Hash of a file's first record and of the one that ends at ``end_byte``; empty for no record."""
-    if end_byte <= file.header_bytes:
-        return ""
-    with file.path.open("rb") as stream:
-        records = []
-        for offset in (file.header_bytes, end_byte - file.record_bytes):
-            stream.seek(offset)
-            records.append(stream.read(file.record_bytes))
-    return stable_hash([record.hex() for record in records])
 
 
 def _narrative_inbox(jobs: dict[str, Any]) -> dg.SensorDefinition:

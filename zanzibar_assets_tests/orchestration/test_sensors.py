@@ -75,7 +75,7 @@ def append(path, content: bytes) -> None:
 def test_every_session_of_the_folder_is_asked_for_once(desk):
     wanted = [f"SIM_BTC|2025-01-{day:02d}" for day in range(8, 12)]
     assert asked(desk.sensor("sierra_files")) == [*wanted, "SIM_ES|2025-01-08", "SIM_ES|2025-01-10"]
-    assert desk.sensor("sierra_files") == "no new bytes"
+    assert "no new bytes" in desk.sensor("sierra_files")
 
 
 def test_turned_on_over_built_sessions_only_the_others_are_asked_for(desk):
@@ -92,7 +92,7 @@ def test_the_running_session_has_its_partition_from_its_first_record(desk):
     append(btc_file(desk), next_records(btc_file(desk), 1, "2025-01-12"))
     assert asked(desk.sensor("sierra_files")) == ["SIM_BTC|2025-01-12"]
     assert "2025-01-12" in desk.instance.get_dynamic_partitions(str(SESSIONS.name))
-    assert desk.sensor("sierra_files") == "no new bytes"
+    assert "no new bytes" in desk.sensor("sierra_files")
 
 
 def test_each_growth_of_a_session_is_a_new_run(desk):
@@ -109,7 +109,7 @@ def test_a_torn_tail_is_taken_when_it_is_complete(desk):
     desk.sensor("sierra_files")
     record = next_records(btc_file(desk), 1, "2025-01-12")
     append(btc_file(desk), record[:17])
-    assert desk.sensor("sierra_files") == "no new bytes"
+    assert "no new bytes" in desk.sensor("sierra_files")
     append(btc_file(desk), record[17:])
     assert asked(desk.sensor("sierra_files")) == ["SIM_BTC|2025-01-12"]
 

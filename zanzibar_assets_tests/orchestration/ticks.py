@@ -7,6 +7,7 @@ from datetime import datetime
 
 import dagster as dg
 
+from zanzibar_assets.orchestration.file_sensor import RUN_KEY_TAG
 from zanzibar_assets.orchestration.graph import build_definitions
 from zanzibar_assets.orchestration.instance import open_instance
 from zanzibar_assets.store.keys import PartitionKey
@@ -46,7 +47,20 @@ class Desk:
         with dg.partition_loading_context(dynamic_partitions_store=self.instance):
             found = self.repository.get_sensor_def(name).evaluate_tick(context)
         self.cursor = found.cursor
+        for request in found.run_requests or []:
+            self.start(request.run_key)
         return found.run_requests or found.skip_message
+
+    def start(self, run_key: str) -> None:
+        """Start a run as the daemon does: one for each run key, ever."""
+        tags = {RUN_KEY_TAG: run_key}
+        if not self.instance.get_runs(filters=dg.RunsFilter(tags=tags)):
+            self.instance.add_run(dg.DagsterRun("a_job", tags=tags, status=dg.DagsterRunStatus.STARTED))
+
+    def end_runs(self) -> None:
+        """All runs end without having done anything."""
+        for run in self.instance.get_runs(filters=dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED])):
+            self.instance.report_run_failed(run, "killed")
 
     def after_run(self, sensor: str, job: str, tags: dict, *, failed: str = ""):
         """What a run status sensor does after a run of a job ended."""
