@@ -140,7 +140,7 @@ def _store(
             fingerprint=written.fingerprint, bytes=written.bytes, rows=written.rows,
             first_us=first, last_us=last,
         )  # fmt: skip
-        workspace.manifest.put(main)
+        workspace.keep(main, frame)
     assert main is not None
     status = Status.BUILT if main.verdict is Verdict.OK else Status.FAILED
     return BuildOutcome(inputs.key, status, main, frames[spec.table])

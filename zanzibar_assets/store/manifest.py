@@ -91,6 +91,12 @@ class Manifest:
             found = transaction.rows(_statements().versions, table_name=table, partition_key=str(key))
         return [_version(row) for row in found]
 
+    def superseded(self) -> list[PartitionVersion]:
+        """Everything that any partition was before, the newest first."""
+        with self.database.reading() as transaction:
+            found = transaction.rows(_statements().superseded)
+        return [_version(row) for row in found]
+
     def version(
         self, fingerprint: str, table: str | None = None, key: PartitionKey | None = None
     ) -> PartitionVersion | None:
@@ -166,6 +172,7 @@ class _Statements(NamedTuple):
     put: Insert
     supersede: Insert
     versions: Select[Any]
+    superseded: Select[Any]
     with_fingerprint: Select[Any]
     versions_with_fingerprint: Select[Any]
 
@@ -189,6 +196,7 @@ def _statements() -> _Statements:
         put=upsert(PARTITIONS),
         supersede=upsert(PARTITION_VERSIONS),
         versions=select(PARTITION_VERSIONS).where(*of_partition).order_by(*newest_first),
+        superseded=select(PARTITION_VERSIONS).order_by(*newest_first),
         with_fingerprint=select(PARTITIONS).where(now.fingerprint == fingerprint),
         versions_with_fingerprint=select(PARTITION_VERSIONS)
         .where(before.fingerprint == fingerprint)
@@ -224,10 +232,9 @@ def _version(row: tuple[Any, ...]) -> PartitionVersion:
 
 
 def _supersede(transaction: Transaction, row: tuple[Any, ...], new: PartitionRecord, reason: str) -> None:
-    old = from_row(row)
-    values = to_row(old) | {
+    values = dict(zip(to_row(new), row, strict=True)) | {
         "superseded_us": new.written_us,
         "superseded_by": new.fingerprint,
-        "reason": reason or change_reason(old, new),
+        "reason": reason or change_reason(from_row(row), new),
     }
     transaction.run(_statements().supersede, values)

@@ -7,14 +7,17 @@ from typing import TYPE_CHECKING
 
 from zanzibar_assets.config import Config
 from zanzibar_assets.instruments import Instrument, Instruments, load_instruments
-from zanzibar_assets.store import alerts
+from zanzibar_assets.store import alerts, config_versions, ledger
 from zanzibar_assets.store.keys import PartitionKey
-from zanzibar_assets.store.manifest import InputRecord, Manifest
+from zanzibar_assets.store.manifest import InputRecord, Manifest, PartitionRecord
 from zanzibar_assets.store.opening import open_database, open_partition_store
 from zanzibar_assets.store.trials import TrialRows
 from zanzibar_assets.vocabulary import Verdict
 
 if TYPE_CHECKING:
+    import polars as pl
+
+    from zanzibar_assets.store.database import Transaction
     from zanzibar_assets.store.partition_store import PartitionStore
     from zanzibar_assets.store.source_index import SourceIndex
 
@@ -31,6 +34,7 @@ class Workspace:
         self.manifest = Manifest(self.database)
         self.lake: PartitionStore = open_partition_store(config)
         self._sources: SourceIndex | None = None
+        self._noted: Config | None = None
 
     @property
     def sources(self) -> SourceIndex:
@@ -48,6 +52,25 @@ class Workspace:
     def source_records(self, kind: str, key: PartitionKey) -> list[InputRecord]:
         """What the source files hold for a partition now."""
         return self.sources.records(kind, key)
+
+    def keep(self, record: PartitionRecord, frame: pl.DataFrame, reason: str = "") -> None:
+        """Put a built partition into the manifest; in the same transaction its rows into their ledger.
+
+        With a workspace's first partition its configuration is written down too.
+        """
+        rows = None
+        if record.verdict is Verdict.OK and record.fingerprint is not None:
+            rows = ledger.entries(record.table, record.key, record.fingerprint, frame)
+
+        def also(transaction: Transaction) -> None:
+            if rows is not None:
+                rows(transaction)
+            if self._noted is not self.config:
+                text = config_versions.canonical(self.config, self.active_instruments())
+                config_versions.note_use(transaction, text, record.written_us)
+
+        self.manifest.put(record, reason, also)
+        self._noted = self.config
 
     def last_session(self, table: str, instrument: str) -> str | None:
         """Newest usable session of a table for an instrument."""

@@ -1,4 +1,4 @@
 """Migrations of the metadata database (alembic); ``store.migration`` runs them on opening."""
 
-HEAD = "0002"
+HEAD = "0003"
 """Newest revision."""

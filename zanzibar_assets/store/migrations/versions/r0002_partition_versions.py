@@ -52,3 +52,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("trials") as trials:
         trials.alter_column("ordinal", existing_type=BIG, nullable=False)
+        trials.alter_column("trial_id", existing_type=sa.Text, nullable=False)
+    # SQLite lets a key be null unless told otherwise; homes from before alembic did not tell
+    with op.batch_alter_table("alerts", table_kwargs={"sqlite_autoincrement": True}) as alerts:
+        alerts.alter_column("alert_id", existing_type=BIG, nullable=False)
