@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandera.polars as pa
 import polars as pl
 
-from zanzibar_assets.contracts.base import TimedFrame
+from zanzibar_assets.contracts.base import TimedFrame, Utc
 
 
 class SessionCompleteness(TimedFrame):
@@ -91,7 +91,7 @@ class ContractRolls(TimedFrame):
     from_contract: str = pa.Field(nullable=True)
     gap_ticks: pl.Int64 = pa.Field(nullable=True)
     instants: pl.Int64 = pa.Field(ge=0)
-    measured_at: pl.Datetime = pa.Field(nullable=True, dtype_kwargs={"time_unit": "us", "time_zone": "UTC"})
+    measured_at: Utc = pa.Field(nullable=True)
     how: str = pa.Field(isin=["no_roll", "same_minutes", "unmeasured"])
     reason: str = pa.Field(nullable=True)
     adjustment_ticks: pl.Int64

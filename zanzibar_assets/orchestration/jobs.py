@@ -16,6 +16,8 @@ MARKET_TABLES = (
     "clean_ticks",
     "clean_dom",
     "bars",
+    "contract_rolls",
+    "continuous_bars",
     "session_completeness",
     "vwap",
     "volume_profile",

@@ -46,10 +46,16 @@ def build_risk_parameters(
     volatility: pl.DataFrame,
     bars_history: pl.DataFrame,
     config: Config,
+    rolls: pl.DataFrame | None = None,
 ) -> pl.DataFrame:
-    """One RiskParameters row; every figure that is missing has its reason in plain words."""
+    """One RiskParameters row; every figure that is missing has its reason in plain words.
+
+    ``rolls`` (ContractRolls of the history's sessions) takes the gaps between contracts out of the
+    session returns; without it all bars count as of one contract.
+    """
     size = _size(_verdict(validation), oos, config)
-    tail, method, observations, tail_reason = _tail_risk(volatility, bars_history, config.risk)
+    moves = session_moves(bars_history, rolls)
+    tail, method, observations, tail_reason = _tail_risk(volatility, moves, config.risk)
     row: dict[str, Any] = {
         "kelly_full": size.kelly_full,
         "kelly_used": size.kelly_used,
@@ -115,9 +121,9 @@ def _capped(estimate: KellyEstimate, returns: NDArray[np.float64], risk: RiskCon
 
 
 def _tail_risk(
-    volatility: pl.DataFrame, bars_history: pl.DataFrame, risk: RiskConfig
+    volatility: pl.DataFrame, moves: pl.DataFrame, risk: RiskConfig
 ) -> tuple[dict[str, float | None], str, int, str]:
-    returns = session_moves(bars_history)["session_return"].drop_nulls().to_numpy()
+    returns = moves["session_return"].drop_nulls().to_numpy()
     if len(returns) >= risk.min_returns:
         return _historical(np.expm1(returns)), "historical_worse_side", len(returns), ""
     sigma = volatility["sigma_session"][0] if len(volatility) else None

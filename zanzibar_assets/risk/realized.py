@@ -22,8 +22,12 @@ SESSION_SCHEMA = {
 }
 
 
-def session_moves(bars_history: pl.DataFrame) -> pl.DataFrame:
+def session_moves(bars_history: pl.DataFrame, rolls: pl.DataFrame | None = None) -> pl.DataFrame:
     """One row a session, oldest first, from bars with a ``session`` column.
+
+    ``rolls`` are ContractRolls rows of these sessions (None: all bars are of one contract). Where a
+    session is of another contract than the one before, the gap between the two is taken out of
+    ``overnight_return`` and ``session_return``; where it is not known both are null.
 
     ``intraday_variance`` sums the squared log returns of its bars (open to close of the first, then
     close to close); ``overnight_return`` is the log return from the last close of the session
@@ -46,7 +50,8 @@ def session_moves(bars_history: pl.DataFrame) -> pl.DataFrame:
             pl.col("close").last().alias("last_close"),
         )
     )
-    before = pl.when(_consecutive(sessions["session"])).then(pl.col("last_close").shift(1))
+    gap = _roll_gaps(sessions["session"], bars_history, rolls)
+    before = pl.when(_consecutive(sessions["session"])).then(pl.col("last_close").shift(1) + gap)
     return (
         sessions.with_columns(
             (pl.col("first_open") / before).log().alias("overnight_return"),
@@ -57,6 +62,19 @@ def session_moves(bars_history: pl.DataFrame) -> pl.DataFrame:
         )
         .select(list(SESSION_SCHEMA))
     )
+
+
+def _roll_gaps(sessions: pl.Series, bars: pl.DataFrame, rolls: pl.DataFrame | None) -> pl.Series:
+    """Price by which each session's contract stands above the one before; null where that is not known."""
+    if rolls is None:
+        return pl.Series("gap", [0.0] * len(sessions), dtype=pl.Float64)
+    gaps = rolls.select(
+        "session", gap=pl.when(pl.col("how") == "no_roll").then(0).otherwise(pl.col("gap_ticks"))
+    )
+    found = sessions.to_frame("session").join(gaps, on="session", how="left", maintain_order="left")["gap"]
+    priced = bars.filter(pl.col("close_ticks") != 0)
+    tick = float(priced["close"][0]) / int(priced["close_ticks"][0]) if priced.height else 0.0
+    return found.cast(pl.Float64) * tick
 
 
 def _consecutive(sessions: pl.Series) -> pl.Series:

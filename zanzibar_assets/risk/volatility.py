@@ -40,9 +40,14 @@ class _Choice:
     reason: str
 
 
-def forecast_volatility(bars_history: pl.DataFrame, instrument: Instrument, config: Config) -> pl.DataFrame:
-    """One VolatilityForecast row from bars with a ``session`` column, oldest session first."""
-    moves = session_moves(bars_history)
+def forecast_volatility(
+    bars_history: pl.DataFrame, instrument: Instrument, config: Config, rolls: pl.DataFrame | None = None
+) -> pl.DataFrame:
+    """One VolatilityForecast row from bars with a ``session`` column, oldest session first.
+
+    ``rolls`` (ContractRolls of the sessions) takes the gaps between contracts out of the returns.
+    """
+    moves = session_moves(bars_history, rolls)
     variances = moves["variance"].to_numpy()
     row: dict[str, Any] = {
         "as_of_session": moves["session"][-1] if len(moves) else None,

@@ -18,6 +18,7 @@ from zanzibar_assets.simulator.live import NARRATIVES, narrative_line
 from zanzibar_assets.simulator.manifest import MANIFEST, SimulatedFile, claim_folder, write_manifest
 from zanzibar_assets.simulator.narratives import Narrative, write_narratives
 from zanzibar_assets.simulator.options import DEFAULT_FIRST_SESSION, SimulatorOptions, shape_of
+from zanzibar_assets.simulator.overlap import with_next_contract
 from zanzibar_assets.simulator.path import FairPath, chain
 from zanzibar_assets.simulator.preopen import quote_before_open
 
@@ -144,6 +145,7 @@ def _simulate_session(
     tape = trade_session(instrument, path, seed, options)
     depth = np.concatenate([quote_before_open(instrument, path, seed), tape.depth])
     records = encode_session(instrument, path.session, symbol, tape.trades, depth)
+    records = with_next_contract(records, tape.trades, instrument, options)
     narratives = write_narratives(instrument, path, tape.trades, seed, options)
     news = path.clock.news
     truth = SessionTruth(

@@ -10,6 +10,7 @@ from datetime import date, timedelta
 from functools import cache
 from typing import Final
 
+from zanzibar_assets.calendars import sessions_between
 from zanzibar_assets.errors import ConfigError
 from zanzibar_assets.instruments import Instrument
 from zanzibar_assets.simulator.options import shape_of
@@ -57,6 +58,17 @@ def contracts_between(instrument: Instrument, old: str | None, new: str | None) 
 
 def _rank(contract: str, letters: list[str]) -> int:
     return int(contract[1:]) * len(letters) + letters.index(contract[0])
+
+
+def next_contract(instrument: Instrument, session: str, sessions: int) -> str | None:
+    """The contract that comes into front within that many sessions; None when none does."""
+    front = contract_of(instrument, session)
+    if front is None or sessions == 0:
+        return None
+    horizon = (date.fromisoformat(session) + timedelta(days=2 * sessions + 14)).isoformat()
+    ahead = sessions_between(instrument, session, horizon)[1 : sessions + 1]
+    later = (contract_of(instrument, key) for key in ahead)
+    return next((contract for contract in later if contract != front), None)
 
 
 def symbol_of(instrument: Instrument, contract: str | None) -> str:

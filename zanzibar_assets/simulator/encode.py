@@ -55,11 +55,12 @@ class SessionRecords:
     symbol: str
     ticks: FilePart
     depth: tuple[FilePart, ...]
+    next_ticks: FilePart | None = None
 
     @property
     def parts(self) -> tuple[FilePart, ...]:
-        """Trades first, then the depth files in day order."""
-        return (self.ticks, *self.depth)
+        """Trades first, then the depth files in day order, then the next contract's trades."""
+        return (self.ticks, *self.depth, *((self.next_ticks,) if self.next_ticks else ()))
 
 
 def encode_session(

@@ -26,7 +26,8 @@ class SimulatorOptions:
     ``trades_per_session`` counts ``.scid`` records, about; ``depth_per_trade`` scales the ``.depth``
     records with them. ``narrative_skill`` is the chance that a directional narrative has the sign
     of the move from its publication to the session's last trade; ``neutral_share`` of them state no
-    direction. ``roll_basis_bps`` is by how much each later contract trades above the one before.
+    direction. ``roll_basis_bps`` is by how much each later contract trades above the one before, and
+    in the ``next_contract_sessions`` sessions before a roll the next one trades too, in its own file.
     ``text_export_zone`` (an IANA zone) also writes the text export of every ``.scid`` file.
     """
 
@@ -38,6 +39,7 @@ class SimulatorOptions:
     news_probability: float = 0.2
     authors: tuple[str, ...] = ("sim_marek", "sim_ola")
     roll_basis_bps: float = 40.0
+    next_contract_sessions: int = 0
     text_export_zone: str | None = None
 
     def __post_init__(self) -> None:
@@ -51,6 +53,12 @@ class SimulatorOptions:
         if not 3.0 <= self.depth_per_trade <= 100.0:
             raise UsageError(
                 "depth_per_trade cannot be used", expected="3 to 100", got=str(self.depth_per_trade)
+            )
+        if not 0 <= self.next_contract_sessions <= 20:
+            raise UsageError(
+                "next_contract_sessions cannot be used",
+                expected="0 to 20",
+                got=str(self.next_contract_sessions),
             )
         for name in ("signal_strength", "narrative_skill", "neutral_share", "news_probability"):
             value = float(getattr(self, name))

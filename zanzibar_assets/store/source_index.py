@@ -8,6 +8,7 @@ from zanzibar_assets.calendars import SessionWindow, is_session, session_at, ses
 from zanzibar_assets.config import Config, stable_hash
 from zanzibar_assets.errors import ConfigError
 from zanzibar_assets.ingestion.formats import read_header
+from zanzibar_assets.ingestion.roll_sources import roll_slices
 from zanzibar_assets.ingestion.scid import holds_bars, scale_of
 from zanzibar_assets.ingestion.sources import (
     Selection,
@@ -25,6 +26,7 @@ from zanzibar_assets.store.manifest import InputRecord
 from zanzibar_assets.vocabulary import to_us
 
 INBOX = "inbox"
+ROLL = "roll"
 READ_AS = "read as"
 LAST_US = 2_145_916_800_000_000
 """2038-01-01: past every stamp that a narrative can carry."""
@@ -63,7 +65,13 @@ class SourceIndex:
         return select_slices(self.files(instrument), instrument, str(key.session), self.now_us)
 
     def slices(self, kind: str, key: PartitionKey) -> Sequence[SourceSlice]:
-        """Byte ranges of one kind (``scid`` or ``depth``) of a market partition."""
+        """Byte ranges of one kind (``scid``, ``depth`` or ``roll``) of a market partition.
+
+        ``roll``: the new contract's ticks of the session before, where the contract changes.
+        """
+        if kind == ROLL:
+            instrument = self.instruments[str(key.instrument)]
+            return roll_slices(self.files(instrument), instrument, str(key.session))
         selection = self.selection(key)
         return selection.ticks if kind == "scid" else selection.depth
 

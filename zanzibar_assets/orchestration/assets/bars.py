@@ -23,6 +23,52 @@ def bars(inputs: Inputs) -> pl.DataFrame:
 
 
 @table_asset(
+    reads=["clean_ticks", "bars"],
+    modules=["analysis.continuous", "ingestion.scid", "ingestion.roll_sources"],
+    source="roll",
+    checks=["gap_is_measured"],
+)
+def contract_rolls(inputs: Inputs) -> pl.DataFrame:
+    """The session's contract; where it is another than before, the gap, and the sum of past gaps."""
+    from zanzibar_assets.analysis.continuous import build_contract_rolls, rolled_from
+    from zanzibar_assets.ingestion.roll_sources import LOOK_BACK_SESSIONS
+
+    ticks, earlier = inputs.read("clean_ticks"), inputs.history("contract_rolls", LOOK_BACK_SESSIONS)
+    before = rolled_from(ticks, earlier, inputs.instrument)
+    old, new = _both_contracts(inputs, before)
+    found = build_contract_rolls(ticks, earlier, old, new, inputs.instrument, inputs.window)
+    unmeasured = found.filter(found["how"] == "unmeasured")
+    reasons = "; ".join(unmeasured["reason"].to_list())
+    inputs.check("gap_is_measured", unmeasured.is_empty(), reasons or "no gap is missing", blocking=False)
+    return found
+
+
+def _both_contracts(inputs: Inputs, before: str | None) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Bars of the old and of the new contract in the session before a roll; empty without one."""
+    from zanzibar_assets.analysis.continuous import bars_of_other
+    from zanzibar_assets.contracts.registry import empty
+    from zanzibar_assets.ingestion.scid import read_tick_bytes
+    from zanzibar_assets.store.keys import PartitionKey
+    from zanzibar_assets.store.source_reading import open_sources, record_sources
+
+    taken = open_sources(inputs, "contract_rolls", "roll")
+    raw = read_tick_bytes(taken, inputs.instrument)
+    record_sources(inputs, "contract_rolls", "roll", taken)
+    if before is None or any(piece.part.session != before for piece in taken):
+        return empty("bars"), empty("bars")
+    old = inputs.read("bars", PartitionKey(inputs.instrument.id, before))
+    return old, bars_of_other(raw, inputs.instrument, before)
+
+
+@table_asset(reads=["bars", "contract_rolls"], modules=["analysis.continuous"])
+def continuous_bars(inputs: Inputs) -> pl.DataFrame:
+    """The session's bars, raw, with the sum of past roll gaps beside: one scale for returns."""
+    from zanzibar_assets.analysis.continuous import build_continuous_bars
+
+    return build_continuous_bars(inputs.read("bars"), inputs.read("contract_rolls"))
+
+
+@table_asset(
     reads=["clean_ticks", "clean_dom", "bars"],
     modules=["analysis.completeness"],
     sections=["quality"],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from zanzibar_assets.orchestration.level_history import level_history
 from zanzibar_assets.orchestration.table_asset import table_asset
 
 if TYPE_CHECKING:
@@ -32,8 +33,8 @@ def liquidity_features(inputs: Inputs) -> pl.DataFrame:
 
 
 @table_asset(
-    reads=["bars", "volume_profile"],
-    modules=["analysis.sweeps", "analysis.pools", "analysis.events"],
+    reads=["contract_rolls", "bars", "volume_profile"],
+    modules=["analysis.contract_history", "analysis.sweeps", "analysis.pools", "analysis.events"],
     sections=["analysis"],
     owner="team:quant",
 )
@@ -44,8 +45,8 @@ def liquidity_sweeps(inputs: Inputs) -> pl.DataFrame:
     sessions = inputs.config.analysis.history_sessions
     return build_liquidity_sweeps(
         inputs.read("bars"),
-        inputs.history("bars", sessions),
-        inputs.history("volume_profile", 1),
+        level_history(inputs, "bars", sessions),
+        level_history(inputs, "volume_profile", 1),
         inputs.instrument,
         inputs.config,
     )

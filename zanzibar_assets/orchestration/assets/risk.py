@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 @table_asset(
-    reads=["bars"],
+    reads=["bars", "contract_rolls"],
     modules=["risk.volatility"],
     sections=["risk"],
     owner="team:quant",
@@ -23,11 +23,12 @@ def volatility_forecast(inputs: Inputs) -> pl.DataFrame:
     """Volatility of the next session from realised variance; says which method and why."""
     from zanzibar_assets.risk.volatility import forecast_volatility
 
-    return forecast_volatility(inputs.through_session("bars"), inputs.instrument, inputs.config)
+    rolls = inputs.through_session("contract_rolls")
+    return forecast_volatility(inputs.through_session("bars"), inputs.instrument, inputs.config, rolls)
 
 
 @table_asset(
-    reads=["validation_report", "trained_model", "volatility_forecast", "bars"],
+    reads=["validation_report", "trained_model", "volatility_forecast", "bars", "contract_rolls"],
     modules=["risk.parameters"],
     sections=["risk"],
     owner="team:quant",
@@ -42,4 +43,5 @@ def risk_parameters(inputs: Inputs) -> pl.DataFrame:
         inputs.read("volatility_forecast"),
         inputs.through_session("bars"),
         inputs.config,
+        inputs.through_session("contract_rolls"),
     )

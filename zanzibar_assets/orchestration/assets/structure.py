@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from zanzibar_assets.orchestration.level_history import level_history
 from zanzibar_assets.orchestration.table_asset import table_asset
 
 if TYPE_CHECKING:
@@ -13,30 +14,36 @@ if TYPE_CHECKING:
 
 
 @table_asset(
-    reads=["bars"], modules=["analysis.smc", "analysis.events"], sections=["analysis"], owner="team:quant"
+    reads=["contract_rolls", "bars"],
+    modules=["analysis.contract_history", "analysis.smc", "analysis.events"],
+    sections=["analysis"],
+    owner="team:quant",
 )
 def smc_events(inputs: Inputs) -> pl.DataFrame:
     """Swings, breaks of structure, changes of character, fair value gaps, order blocks and breakers."""
     from zanzibar_assets.analysis.smc import build_smc_events
 
-    history = inputs.history("bars", inputs.config.analysis.history_sessions)
+    history = level_history(inputs, "bars", inputs.config.analysis.history_sessions)
     return build_smc_events(inputs.read("bars"), history, inputs.instrument, inputs.config)
 
 
 @table_asset(
-    reads=["bars"], modules=["analysis.wyckoff", "analysis.events"], sections=["analysis"], owner="team:quant"
+    reads=["contract_rolls", "bars"],
+    modules=["analysis.contract_history", "analysis.wyckoff", "analysis.events"],
+    sections=["analysis"],
+    owner="team:quant",
 )
 def wyckoff_events(inputs: Inputs) -> pl.DataFrame:
     """Wyckoff accumulation and distribution as a state machine; phases are filtered, never relabelled."""
     from zanzibar_assets.analysis.wyckoff import build_wyckoff_events
 
-    history = inputs.history("bars", inputs.config.analysis.history_sessions)
+    history = level_history(inputs, "bars", inputs.config.analysis.history_sessions)
     return build_wyckoff_events(inputs.read("bars"), history, inputs.instrument, inputs.config)
 
 
 @table_asset(
-    reads=["bars", "smc_events", "liquidity_sweeps"],
-    modules=["analysis.poi", "analysis.events"],
+    reads=["contract_rolls", "bars", "smc_events", "liquidity_sweeps"],
+    modules=["analysis.contract_history", "analysis.poi", "analysis.events"],
     sections=["analysis"],
     owner="team:quant",
 )
@@ -47,9 +54,9 @@ def points_of_interest(inputs: Inputs) -> pl.DataFrame:
     sessions = inputs.config.analysis.history_sessions
     return build_points_of_interest(
         inputs.read("bars"),
-        inputs.history("bars", sessions),
+        level_history(inputs, "bars", sessions),
         inputs.read("smc_events"),
-        inputs.history("smc_events", sessions),
+        level_history(inputs, "smc_events", sessions),
         inputs.read("liquidity_sweeps"),
         inputs.instrument,
         inputs.config,
