@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 from zanzibar_assets.config import stable_hash
 from zanzibar_assets.contracts.registry import TABLES, breaches, conform, empty
 from zanzibar_assets.errors import BlockedInput, ContractError, MissingInput, SourceError, StaleInput
+from zanzibar_assets.store.evolution import obstacle
 from zanzibar_assets.store.inputs import SOURCE_PREFIX, Inputs
+from zanzibar_assets.store.keeping import kept_without_source
 from zanzibar_assets.store.keys import PartitionKey
 from zanzibar_assets.store.manifest import CheckOutcome, PartitionRecord
 from zanzibar_assets.store.specs import TableSpec
@@ -55,12 +57,14 @@ def build_partition(
 
     A missing, blocked or stale input, or a source that cannot be trusted, gives the verdict
     ``blocked`` with the reason; a broken contract or check gives ``failed``. Both are recorded and
-    keep everything that depends on this partition from being built. Other errors propagate.
+    keep everything that depends on this partition from being built. Other errors propagate. What was
+    read from a source that holds nothing of the partition any more is kept, whatever else changed.
     """
-    if not force:
+    current = kept_without_source(workspace, spec, key)
+    if current is None and not force:
         current = up_to_date(workspace, spec, key, through)
-        if current is not None:
-            return BuildOutcome(key, Status.UP_TO_DATE, current)
+    if current is not None:
+        return BuildOutcome(key, Status.UP_TO_DATE, current)
     inputs = Inputs(workspace, key, through)
     try:
         frames = _compute(spec, inputs)
@@ -75,7 +79,10 @@ def build_partition(
 def up_to_date(
     workspace: Workspace, spec: TableSpec, key: PartitionKey, through: str | None = None
 ) -> PartitionRecord | None:
-    """The stored record when code, configuration and every input are what they were; else None."""
+    """The stored record when code, configuration and every input are what they were; else None.
+
+    An older version of its contract does not matter where it can be read in the form of today's.
+    """
     record = workspace.manifest.get(spec.table, key)
     if record is None or record.verdict is not Verdict.OK:
         return None
@@ -84,7 +91,7 @@ def up_to_date(
     same = (
         record.code_version == spec.code_version
         and record.config_hash == config_hash(workspace, spec, key)
-        and record.schema_version == spec.contract.version
+        and obstacle(spec.table, record.schema_version) is None
         and (through is None or record.notes.get("through", through) == through)
     )
     stored, version = record.fingerprint, record.schema_version

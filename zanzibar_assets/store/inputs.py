@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING, Any
 from zanzibar_assets.calendars import SessionWindow, is_session, previous_sessions, session_window
 from zanzibar_assets.contracts.registry import TABLES, empty
 from zanzibar_assets.errors import BlockedInput, MissingInput, StaleInput, StoreError
+from zanzibar_assets.store.evolution import load
+from zanzibar_assets.store.keeping import MIGRATED_FROM
+from zanzibar_assets.store.keys import SOURCE_PREFIX as SOURCE_PREFIX
 from zanzibar_assets.store.keys import PartitionKey
 from zanzibar_assets.store.manifest import (
     ABSENT,
@@ -31,8 +34,6 @@ if TYPE_CHECKING:
     from zanzibar_assets.config import Config
     from zanzibar_assets.instruments import Instrument
     from zanzibar_assets.store.workspace import Workspace
-
-SOURCE_PREFIX = "source:"
 
 
 @dataclass(slots=True)
@@ -267,4 +268,6 @@ class Inputs:
             self.notes.setdefault("through", record.notes["through"])
         if record.fingerprint is None:
             raise BlockedInput(f"{record.table} {record.key} has no stored frame")
-        return self.workspace.lake.read(record.table, record.key, record.schema_version, record.fingerprint)
+        if record.schema_version != TABLES[record.table].version:
+            self.notes.setdefault(MIGRATED_FROM, {})[record.table] = record.schema_version
+        return load(self.workspace.lake, record)
