@@ -102,6 +102,13 @@ def rolled_from(clean_ticks: pl.DataFrame, earlier: pl.DataFrame, instrument: In
     return None if last["contract"] == contract_in(clean_ticks, instrument) else str(last["session"])
 
 
+def missing_gap(rolls: pl.DataFrame) -> str | None:
+    """Why the gap of a session's roll is not known; None when there is no roll or it is measured."""
+    if rolls.is_empty() or rolls["how"][0] != "unmeasured":
+        return None
+    return str(rolls["reason"][0])
+
+
 def _row(
     session: str, contract: str | None, earlier: pl.DataFrame, old_bars: pl.DataFrame, new_bars: pl.DataFrame
 ) -> dict[str, Any]:

@@ -30,16 +30,15 @@ def bars(inputs: Inputs) -> pl.DataFrame:
 )
 def contract_rolls(inputs: Inputs) -> pl.DataFrame:
     """The session's contract; where it is another than before, the gap, and the sum of past gaps."""
-    from zanzibar_assets.analysis.continuous import build_contract_rolls, rolled_from
+    from zanzibar_assets.analysis.continuous import build_contract_rolls, missing_gap, rolled_from
     from zanzibar_assets.ingestion.roll_sources import LOOK_BACK_SESSIONS
 
     ticks, earlier = inputs.read("clean_ticks"), inputs.history("contract_rolls", LOOK_BACK_SESSIONS)
     before = rolled_from(ticks, earlier, inputs.instrument)
     old, new = _both_contracts(inputs, before)
     found = build_contract_rolls(ticks, earlier, old, new, inputs.instrument, inputs.window)
-    unmeasured = found.filter(found["how"] == "unmeasured")
-    reasons = "; ".join(unmeasured["reason"].to_list())
-    inputs.check("gap_is_measured", unmeasured.is_empty(), reasons or "no gap is missing", blocking=False)
+    missing = missing_gap(found)
+    inputs.check("gap_is_measured", missing is None, missing or "no gap is missing", blocking=False)
     return found
 
 
