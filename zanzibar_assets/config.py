@@ -69,6 +69,7 @@ class AnalysisConfig(Section):
     regime_min_bars: int = 300
     regime_history_sessions: int = 20
     correlation_halflife_bars: int = 60
+    hit_rate_minutes: tuple[int, ...] = (5, 15, 30, 60)
 
 
 class ModelConfig(Section):

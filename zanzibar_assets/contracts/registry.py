@@ -74,6 +74,7 @@ TABLES: dict[str, TableContract] = {
         _table("model_explanation", _I, Stage.MODELS, "ml", "ModelExplanation"),
         _table("predictions", _M, Stage.MODELS, "ml", "Predictions"),
         _table("event_hit_rates", _I, Stage.VALIDATION, "worth", "EventHitRates"),
+        _table("event_hit_rates", _I, Stage.VALIDATION, "worth", "EventHitRates"),
         _table("validation_report", _I, Stage.VALIDATION, "ml", "ValidationReport"),
         _table("volatility_forecast", _I, Stage.RISK, "ml", "VolatilityForecast"),
         _table("risk_parameters", _I, Stage.RISK, "ml", "RiskParameters"),

@@ -38,6 +38,7 @@ SESSION_TABLES = ("raw_narratives", "narratives", "narrative_scores", "correlati
 FEATURE_TABLES = ("feature_matrix", "predictions", "raw_signals")
 SIGNAL_TABLES = ("signals",)
 MODEL_TABLES = (
+    "event_hit_rates",
     "trained_model",
     "model_explanation",
     "validation_report",
@@ -67,7 +68,7 @@ _JOBS: dict[str, tuple[tuple[str, ...], str]] = {
     PIPELINE_TABLES: (SESSION_TABLES, "Tables across instruments: narratives and correlations."),
     PIPELINE_FEATURES: (FEATURE_TABLES, "Features, predictions and raw signals of one instrument."),
     PIPELINE_SIGNALS: (SIGNAL_TABLES, "The session's signals across instruments."),
-    RETRAINING: (MODEL_TABLES, "Train, explain and validate an instrument's model; refresh its risk."),
+    RETRAINING: (MODEL_TABLES, "Measure events; train, explain and validate a model; refresh risk."),
     VALIDATION: (("validation_report", "risk_parameters"), "Validate an instrument's model again."),
     EXECUTION: (ACCOUNT_TABLES, "Send a session's signals through the gates; account, report. Trades!"),
 }

@@ -85,11 +85,17 @@ def column_schema(table: str) -> dg.TableSchema:
 
 def plot_metadata(table: str, frame: pl.DataFrame | None) -> dict[str, Any]:
     """A small plot for tables that people would rather look at than read."""
-    if frame is None or frame.height < 2 or (table != "bars" and table not in HISTOGRAMS):
+    if frame is None or frame.height < 2 or not (table in HISTOGRAMS or table in ("bars", "event_hit_rates")):
         return {}
     from zanzibar_assets.reporting import plots
 
-    if table == "bars":
+    if table == "event_hit_rates":
+        from zanzibar_assets.reporting.hit_rate_page import edge_chart, sentence
+
+        minutes = sorted(frame["horizon_minutes"].unique())[-1]
+        chart = edge_chart(frame, minutes, f"{minutes} minutes later")
+        picture = plots.markdown_image(chart, sentence(frame))
+    elif table == "bars":
         picture = plots.markdown_image(plots.price_sparkline(frame), "close and volume of the session")
     else:
         column, label = HISTOGRAMS[table]

@@ -40,7 +40,8 @@ def render_page(inputs: SessionInputs) -> str:
     }
     template = Template(TEMPLATE.read_text(encoding="utf-8"))
     return template.substitute(
-        session=escape(inputs.session),
+        title=f"Session {escape(inputs.session)}",
+        document="session report",
         verdict=escape(verdict(inputs)),
         labels=_labels(inputs),
         contents=" · ".join(f'<a href="#{_anchor(name)}">{name}</a>' for name in sections),

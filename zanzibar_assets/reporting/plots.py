@@ -55,7 +55,7 @@ def price_chart(
     ``known_at`` to its invalidation or the last bar; signals stand at ``known_at``; deals at their
     time on the market's close then, since the deal's own price belongs to the traded symbol.
     """
-    figure, (axes, volume) = _figure(9.6, 4.6, theme, rows=2, ratios=(4, 1))
+    figure, (axes, volume) = canvas(9.6, 4.6, theme, rows=2, ratios=(4, 1))
     axes.set_title(title, loc="left", color=theme.ink, fontsize=11)
     times = bars["known_at"].to_numpy()
     axes.fill_between(times, bars["low"].to_numpy(), bars["high"].to_numpy(), color=theme.faint, lw=0)
@@ -72,30 +72,30 @@ def price_chart(
     volume.bar(times, bars["volume"].to_numpy(), width=width, color=theme.price, align="edge", linewidth=0)
     volume.set_ylabel("volume", color=theme.ink, fontsize=8)
     volume.set_xlabel("UTC", color=theme.ink, fontsize=8)
-    return _png(figure)
+    return png(figure)
 
 
 def price_sparkline(bars: pl.DataFrame, theme: Theme = LIGHT) -> bytes:
     """Close above volume, small: for the metadata of a ``bars`` partition."""
-    figure, (axes, volume) = _figure(4.8, 1.8, theme, rows=2, ratios=(3, 1))
+    figure, (axes, volume) = canvas(4.8, 1.8, theme, rows=2, ratios=(3, 1))
     times = bars["known_at"].to_numpy()
     axes.plot(times, bars["close"].to_numpy(), color=theme.price, lw=1.0)
     volume.fill_between(times, 0.0, bars["volume"].to_numpy(), color=theme.price, lw=0, step="pre")
     volume.tick_params(labelsize=6)
     axes.tick_params(labelsize=6)
-    return _png(figure)
+    return png(figure)
 
 
 def histogram(values: Sequence[float] | pl.Series, label: str, theme: Theme = LIGHT) -> bytes:
     """Distribution of a column's finite values, small; ``label`` names the quantity and its unit."""
     found = np.asarray(pl.Series(values).cast(pl.Float64).drop_nulls(), dtype=np.float64)
     found = found[np.isfinite(found)]
-    figure, (axes,) = _figure(4.8, 1.8, theme)
+    figure, (axes,) = canvas(4.8, 1.8, theme)
     if found.size:
         axes.hist(found, bins=min(40, max(5, int(np.sqrt(found.size)))), color=theme.price)
     axes.set_xlabel(f"{label} (n = {found.size})", color=theme.ink, fontsize=7)
     axes.tick_params(labelsize=6)
-    return _png(figure)
+    return png(figure)
 
 
 def markdown_image(png: bytes, alternative: str) -> str:
@@ -109,9 +109,10 @@ def data_address(png: bytes) -> str:
     return "data:image/png;base64," + base64.b64encode(png).decode("ascii")
 
 
-def _figure(
+def canvas(
     width: float, height: float, theme: Theme, rows: int = 1, ratios: tuple[int, ...] = (1,)
 ) -> tuple[Figure, list[Axes]]:
+    """Figure in a theme\'s colours with axes one above the other; several share a time axis."""
     from matplotlib import dates
     from matplotlib.figure import Figure
 
@@ -170,7 +171,8 @@ def _deals(axes: Axes, bars: pl.DataFrame, fills: pl.DataFrame, theme: Theme) ->
         )  # fmt: skip
 
 
-def _png(figure: Figure) -> bytes:
+def png(figure: Figure) -> bytes:
+    """PNG bytes of a figure: the same drawing gives the same bytes."""
     buffer = io.BytesIO()
     # Without the Software tag the bytes depend on the drawing alone.
     figure.savefig(buffer, format="png", facecolor=figure.get_facecolor(), metadata={"Software": None})

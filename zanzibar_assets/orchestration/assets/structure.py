@@ -61,3 +61,22 @@ def points_of_interest(inputs: Inputs) -> pl.DataFrame:
         inputs.instrument,
         inputs.config,
     )
+
+
+@table_asset(
+    reads=["contract_rolls", "clean_ticks", "bars", "smc_events", "liquidity_sweeps"],
+    modules=["analysis.contract_history", "analysis.anchored_vwap"],
+    owner="team:quant",
+)
+def anchored_vwap(inputs: Inputs) -> pl.DataFrame:
+    """VWAP with bands since the open, the latest swings and breaks, and the prior session's extremes."""
+    from zanzibar_assets.analysis.anchored_vwap import build_anchored_vwap
+
+    return build_anchored_vwap(
+        inputs.read("clean_ticks"),
+        level_history(inputs, "clean_ticks", 1),
+        inputs.read("bars"),
+        inputs.read("smc_events"),
+        inputs.read("liquidity_sweeps"),
+        inputs.instrument,
+    )

@@ -1,4 +1,4 @@
-"""Validation: the gate that a model must pass before it may trade."""
+"""Validation: what events were worth, and the gate that a model must pass before it may trade."""
 
 from __future__ import annotations
 
@@ -10,6 +10,34 @@ if TYPE_CHECKING:
     import polars as pl
 
     from zanzibar_assets.store.inputs import Inputs
+
+EVENT_TABLES = ("smc_events", "wyckoff_events", "liquidity_sweeps")
+EVENT_COLUMNS = ("kind", "dir", "known_at", "timeframe_seconds", "session")
+
+
+@table_asset(
+    reads=["bars", *EVENT_TABLES],
+    modules=["analysis.hit_rates", "reporting.hit_rate_page"],
+    sections=["analysis"],
+    owner="team:quant",
+    kinds=["html", "scipy", "parquet"],
+)
+def event_hit_rates(inputs: Inputs) -> pl.DataFrame:
+    """What followed each kind of event beside matched times, over every kind looked at; with a page."""
+    import polars as pl
+
+    from zanzibar_assets.analysis.hit_rates import build_event_hit_rates
+    from zanzibar_assets.reporting.hit_rate_page import page_name, render_hit_rates, sentence
+    from zanzibar_assets.reporting.page import write_page
+
+    bars = inputs.through_session("bars")
+    events = pl.concat(inputs.through_session(table).select(EVENT_COLUMNS) for table in EVENT_TABLES)
+    name = inputs.instrument.id
+    rates = build_event_hit_rates(events, bars, inputs.instrument, inputs.config)
+    page = render_hit_rates(rates, name, simulated=inputs.simulated)
+    write_page(page, inputs.config.reports_dir / page_name(name))
+    inputs.notes["finding"] = sentence(rates)
+    return rates
 
 
 @table_asset(
