@@ -38,7 +38,8 @@ def fast_replay(rows, levels, every_us=0, cuts=()):
         start += consumed
     found.append(book.finish())
     for top in found:
-        for stamp, keys, sizes in zip(*(top[i].tolist() for i in (0, 2, 3)), strict=True):
+        columns = (column.tolist() for column in (top.stamps_us, top.keys, top.sizes))
+        for stamp, keys, sizes in zip(*columns, strict=True):
             pairs = [(k, s) if s > 0 else None for k, s in zip(keys, sizes, strict=True)]
             bids, asks = (tuple(p for p in side if p) for side in (pairs[:levels], pairs[levels:]))
             out.append((stamp, (bids, asks)))
@@ -72,6 +73,28 @@ def test_book_equals_the_dictionary_book(rows, levels, every_us, data):
     assert book.count("CLEARS") == reference.clears
     assert book.count("CROSSED") == reference.crossed
     assert book.count("BATCHES") == reference.batches
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_wide_books_equal_the_dictionary_book(seed):
+    """Hundreds of levels far apart that come and go at both ends, with snapshots in between."""
+    rng = np.random.default_rng(seed)
+    rows, stamp, spread = [], T0, int(rng.choice([3, 50, 4_000]))
+    for _ in range(1_500):
+        stamp += int(rng.integers(0, 60_000)) * 1_000
+        if rng.random() < 0.003:
+            rows.append((stamp, 1, 0, 0, 0.0))
+        distance = 1 + int(rng.exponential(40)) * spread
+        side = int(rng.integers(0, 2))
+        command = int(rng.choice([2, 2, 4, 6])) + side
+        key = 500_000 + (2 * side - 1) * distance + int(rng.integers(-2, 3))
+        rows.append((stamp, command, int(rng.random() < 0.7), key, float(rng.integers(0, 9))))
+    cuts = sorted(rng.integers(0, len(rows), 5).tolist())
+    for every_us in (0, 100_000, 7_000_000):
+        fast, book = fast_replay(rows, 10, every_us, cuts)
+        slow, reference = slow_replay(rows, 10, every_us)
+        assert fast == slow
+        assert book.count("UNKNOWN_DELETES") == reference.unknown_deletes
 
 
 def replay(path, levels=2, every_us=0, scale=TICK, chunk=None):
