@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from zanzibar_assets.contracts.registry import TABLES, empty
 from zanzibar_assets.errors import StoreError
-from zanzibar_assets.store import parquet_files
+from zanzibar_assets.store import parquet_columns, parquet_files
 from zanzibar_assets.store.parquet_files import ParquetWriter, write_frame
 
 UTC = pl.Datetime("us", "UTC")
@@ -62,24 +62,70 @@ def small_groups(monkeypatch):
     monkeypatch.setattr(parquet_files, "ROW_GROUP_ROWS", 512)
 
 
-@pytest.mark.parametrize("rows", [0, 1, 7, 512, 513, 5_000])
-def test_polars_pyarrow_and_duckdb_read_the_same_rows(tmp_path, rows, small_groups):
-    frame = frame_of(rows, seed=rows)
-    path = tmp_path / "a.parquet"
-    write_frame(frame, path)
-    assert pl.read_parquet(path).equals(frame)
-    assert pl.read_parquet(path).schema == frame.schema
-    assert pl.from_arrow(pq.read_table(path)).equals(frame)
+def read_by_all(path):
+    """The rows as polars, pyarrow and duckdb read them."""
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
         asked = f"SELECT * REPLACE (epoch_us(ts_utc) AS ts_utc) FROM '{path}'"
-        found = pl.from_arrow(connection.sql(asked).to_arrow_table())
-    assert found.equals(frame.with_columns(pl.col("ts_utc").dt.epoch("us")))
+        from_duckdb = pl.from_arrow(connection.sql(asked).to_arrow_table())
+    stamps = from_duckdb["ts_utc"].cast(UTC)
+    return pl.read_parquet(path), pl.from_arrow(pq.read_table(path)), from_duckdb.with_columns(stamps)
+
+
+@pytest.mark.parametrize("rows", [0, 1, 7, 512, 513, 5_000])
+@pytest.mark.parametrize("limits", [None, (3, 40)], ids=["few distinct values", "many"])
+def test_polars_pyarrow_and_duckdb_read_the_same_rows(tmp_path, monkeypatch, rows, limits, small_groups):
+    if limits:
+        monkeypatch.setattr(parquet_columns, "DISTINCT_WHOLE_LIMIT", limits[0])
+        monkeypatch.setattr(parquet_columns, "DISTINCT_LIMIT", limits[1])
+    frame = frame_of(rows, seed=rows)
+    path = tmp_path / "a.parquet"
+    write_frame(frame, path)
+    assert pl.read_parquet(path).schema == frame.schema
+    for found in read_by_all(path):
+        assert found.equals(frame)
     groups = pq.ParquetFile(path).metadata
     assert [groups.row_group(i).num_rows for i in range(groups.num_row_groups)] in (
         [512] * (rows // 512) + [rows % 512] * (rows % 512 > 0),
         [0],
     )
+
+
+@pytest.mark.parametrize("distinct", [1, 2, 3, 5, 17, 250, 300, 5_000, 40_000])
+def test_any_number_of_distinct_values(tmp_path, monkeypatch, distinct):
+    monkeypatch.setattr(parquet_files, "ROW_GROUP_ROWS", 100_003)
+    pick = np.random.default_rng(distinct).integers(0, distinct, 100_010)
+    values = {"ts_utc": pl.Series(pick).cast(UTC), "f": pick * 0.1, "n": pick.astype(np.int32) << 14}
+    frame = pl.DataFrame({**values, "s": [f"word {n}" for n in pick], "none": [None] * 100_010})
+    frame = frame.cast({"none": pl.Float64})
+    path = tmp_path / "a.parquet"
+    write_frame(frame, path)
+    for found in read_by_all(path):
+        assert found.equals(frame)
+
+
+def test_bounds_of_each_row_group_let_readers_skip_it(tmp_path, small_groups):
+    frame = frame_of(2_000, seed=3)
+    path = tmp_path / "a.parquet"
+    write_frame(frame, path)
+    for index in range(4):
+        rows, stored = frame.slice(index * 512, 512), pq.ParquetFile(path).metadata.row_group(index)
+        for name in ("ts_utc", "seq", "price", "ratio", "side", "count", "day"):
+            bounds = stored.column(frame.columns.index(name)).statistics
+            assert (bounds.min, bounds.max, bounds.null_count) == (
+                rows[name].min(), rows[name].max(), rows[name].null_count()
+            )  # fmt: skip
+
+
+def test_compiled_and_arrow_files_hold_the_same_rows(tmp_path, monkeypatch):
+    frame = frame_of(3_000, seed=8)
+    write_frame(frame, tmp_path / "arrow.parquet")
+    monkeypatch.setattr(parquet_files, "ROW_GROUP_ROWS", 1_024)
+    write_frame(frame, tmp_path / "compiled.parquet")
+    arrow, compiled = (pl.read_parquet(tmp_path / f"{name}.parquet") for name in ("arrow", "compiled"))
+    assert arrow.equals(compiled)
+    assert arrow.schema == compiled.schema
+    assert pq.ParquetFile(tmp_path / "compiled.parquet").metadata.created_by == "zanzibar-assets"
 
 
 @settings(deadline=None, max_examples=40, derandomize=True)
@@ -111,7 +157,10 @@ def test_every_table_of_the_house_keeps_its_types(table):
     assert pl.read_parquet(io.BytesIO(written(empty(table)))).schema == empty(table).schema
 
 
-def test_hard_values_come_back_bit_for_bit():
+@pytest.mark.parametrize("group", [8, 1_000])
+def test_hard_values_come_back_bit_for_bit(monkeypatch, group):
+    monkeypatch.setattr(parquet_files, "ROW_GROUP_ROWS", group)
+    monkeypatch.setattr(parquet_columns, "DISTINCT_WHOLE_LIMIT", 3)
     hard = [0.0, -0.0, float("nan"), float("inf"), -float("inf"), 5e-324, 1.7e308, None]
     whole = [2**63 - 1, -(2**63), 0, -1, None, 2**63 - 1, -(2**63), 1]
     frame = pl.DataFrame({"f": hard, "i": whole, "s": [date(1, 1, 1), date(9999, 12, 31)] * 4})
