@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -62,6 +62,8 @@ class AnalysisConfig(Section):
     swing_right: int = 3
     atr_bars: int = 14
     value_area_pct: float = 70.0
+    value_area_rows: Literal[1, 2] = 2
+    book_model_sessions: int = 20
     vpin_bucket_trades: int = 50
     vpin_window: int = 20
     sweep_min_penetration_ticks: int = 1

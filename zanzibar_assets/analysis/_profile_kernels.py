@@ -8,11 +8,11 @@ from zanzibar_assets.analysis._records import Floats, Ints
 
 
 @njit(cache=True)
-def _pair(volume: Floats, first: int, step: int, stop: int) -> float:
-    """Volume of the next two rows from ``first`` in direction ``step``, up to row ``stop``."""
-    total = float(volume[first])
-    if first != stop:
-        total += float(volume[first + step])
+def _next(volume: Floats, first: int, step: int, stop: int, rows: int) -> float:
+    """Volume of the next ``rows`` rows from ``first`` in direction ``step``, up to row ``stop``."""
+    total = 0.0
+    for k in range(min(rows, abs(stop - first) + 1)):
+        total += volume[first + k * step]
     return total
 
 
@@ -29,26 +29,31 @@ def _poc_row(volume: Floats, low: int, high: int) -> int:
 
 
 @njit(cache=True)
-def _value_area(volume: Floats, low: int, high: int, poc: int, total: float, pct: float) -> tuple[int, int]:
-    """Rows of the value area by the two-row rule: larger pair first, ties up."""
+def _value_area(
+    volume: Floats, low: int, high: int, poc: int, total: float, pct: float, rows: int
+) -> tuple[int, int]:
+    """Rows of the value area: the larger of the next ``rows`` above and below first, ties up."""
     bottom, top, held = poc, poc, volume[poc]
     while held * 100.0 < pct * total and (bottom > low or top < high):
-        above = _pair(volume, top + 1, 1, high) if top < high else -1.0
-        below = _pair(volume, bottom - 1, -1, low) if bottom > low else -1.0
+        above = _next(volume, top + 1, 1, high, rows) if top < high else -1.0
+        below = _next(volume, bottom - 1, -1, low, rows) if bottom > low else -1.0
         if above >= below:
             held += above
-            top = min(top + 2, high)
+            top = min(top + rows, high)
         else:
             held += below
-            bottom = max(bottom - 2, low)
+            bottom = max(bottom - rows, low)
     return bottom, top
 
 
 @njit(cache=True)
-def developing(rows: Ints, size: Floats, ends: Ints, volume: Floats, pct: float, out: Ints) -> None:
+def developing(
+    rows: Ints, size: Floats, ends: Ints, volume: Floats, pct: float, area_rows: int, out: Ints
+) -> None:
     """Fill ``out[k] = (poc, vah, val)`` rows of the profile of the first ``ends[k]`` trades.
 
-    ``rows`` price rows from 0, ``size`` lots > 0, ``ends`` ascending, ``volume`` zeros to work in.
+    ``rows`` price rows from 0, ``size`` lots > 0, ``ends`` ascending, ``volume`` zeros to work in,
+    ``area_rows`` the prices that the value area grows by.
     Rows of ``out`` without a trade stay as they are.
     """
     done = 0
@@ -66,5 +71,5 @@ def developing(rows: Ints, size: Floats, ends: Ints, volume: Floats, pct: float,
             continue
         done = ends[k]
         poc = _poc_row(volume, low, high)
-        bottom, top = _value_area(volume, low, high, poc, total, pct)
+        bottom, top = _value_area(volume, low, high, poc, total, pct, area_rows)
         out[k, 0], out[k, 1], out[k, 2] = poc, top, bottom

@@ -22,77 +22,99 @@ BOOK_STALE_SECONDS = 300
 
 
 @dataclass(frozen=True, slots=True)
-class Book:
-    """Top levels after each update: arrays of shape (levels, updates), NaN where there is no level.
+class Level:
+    """One level of the book after each update: prices (``MISSING`` where there is none), sizes (0 there)."""
 
-    ``sound``: two-sided, not crossed and not within a break.
+    bid: Ints
+    bid_size: Floats
+    ask: Ints
+    ask_size: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Book:
+    """Top levels of the book after each update; a level's arrays are made when asked for.
+
+    ``sound``: two-sided, not crossed and not within a break. ``joined``: the difference to the
+    update before says something (both sound, no gap between them, no snapshot that starts afresh).
     """
 
     known_us: Ints
-    bid_ticks: Floats
-    bid_size: Floats
-    ask_ticks: Floats
-    ask_size: Floats
     sound: Bools
+    joined: Bools
+    frame: pl.DataFrame
 
     def __len__(self) -> int:
         return len(self.known_us)
 
+    def level(self, number: int) -> Level:
+        """Arrays of one level, 1 for the best."""
+        from zanzibar_assets.analysis._book_kernels import MISSING
+
+        def ticks(name: str) -> Ints:
+            values: Ints = self.frame[f"{name}_{number}"].fill_null(MISSING).to_numpy()
+            return values
+
+        def sizes(name: str) -> Floats:
+            values: Floats = self.frame[f"{name}_{number}"].fill_null(0.0).to_numpy()
+            return values
+
+        return Level(ticks("bid_ticks"), sizes("bid_size"), ticks("ask_ticks"), sizes("ask_size"))
+
+    def at(self, rows: Ints) -> dict[str, Floats]:
+        """The book at some rows: ``bid_ticks``, ``bid_size``, ... of shape (levels, rows), NaN for null."""
+        few = self.frame[rows] if len(self) else self.frame.clear(len(rows))
+        return {
+            name: np.stack([floats(few, f"{name}_{level}") for level in range(1, DOM_LEVELS + 1)])
+            for name in ("bid_ticks", "bid_size", "ask_ticks", "ask_size")
+        }
+
 
 def load_book(clean_dom: pl.DataFrame) -> Book:
-    """Arrays of a CleanDom frame."""
-
-    def levels(name: str) -> Floats:
-        columns = [floats(clean_dom, f"{name}_{level}") for level in range(1, DOM_LEVELS + 1)]
-        return np.stack(columns)
+    """Book of a CleanDom frame."""
+    from zanzibar_assets.analysis._book_kernels import joined_rows
 
     state = pl.col("book_state").is_in([BookState.NORMAL.value, BookState.LOCKED.value])
     trading = pl.col("session_state") != SessionState.BREAK.value
-    bid, ask = levels("bid_ticks"), levels("ask_ticks")
-    sound = clean_dom.select(state & trading).to_series().to_numpy()
-    return Book(
-        known_us=micros(clean_dom, KNOWN_AT),
-        bid_ticks=bid,
-        bid_size=levels("bid_size"),
-        ask_ticks=ask,
-        ask_size=levels("ask_size"),
-        sound=sound & np.isfinite(bid[0]) & np.isfinite(ask[0]),
-    )
+    there = pl.col("bid_ticks_1").is_not_null() & pl.col("ask_ticks_1").is_not_null()
+    fresh = pl.col("snapshot") if "snapshot" in clean_dom.columns else pl.lit(False)
+    flags = clean_dom.select(sound=state & trading & there, fresh=fresh)
+    known_us, sound = micros(clean_dom, KNOWN_AT), flags["sound"].to_numpy()
+    gap_us = BOOK_GAP_SECONDS * US_PER_SECOND
+    return Book(known_us, sound, joined_rows(known_us, sound, flags["fresh"].to_numpy(), gap_us), clean_dom)
 
 
-def order_flow(book: Book) -> Floats:
-    """Order flow ``e`` per level and update, shape (levels, updates), in lots.
+def order_flow(level: Level, joined: Bools) -> Floats:
+    """Order flow ``e`` of each update at one level, in lots.
 
-    0 on the first update and wherever the difference to the update before says nothing: after a gap,
-    and when either book is crossed, one-sided or within a break. A level missing in either book
-    adds nothing on that side.
+    0 on the first update and wherever the difference to the update before says nothing. A level
+    missing in either book adds nothing on that side.
     """
-    flow = np.zeros_like(book.bid_ticks)
-    if len(book) < 2:
-        return flow
-    joined = book.sound[1:] & book.sound[:-1]
-    joined &= np.diff(book.known_us) <= BOOK_GAP_SECONDS * US_PER_SECOND
-    for level in range(len(flow)):
-        bid = _side_flow(book.bid_ticks[level], book.bid_size[level])
-        ask = _side_flow(-book.ask_ticks[level], book.ask_size[level])
-        flow[level, 1:] = np.where(joined, bid - ask, 0.0)
+    from zanzibar_assets.analysis._book_kernels import level_flow
+
+    flow = np.zeros(len(joined))
+    level_flow(level.bid, level.bid_size, level.ask, level.ask_size, joined, flow)
     return flow
 
 
-def _side_flow(price: Floats, size: Floats) -> Floats:
-    """Flow of one side; asks are passed with their prices negated, so that better is higher."""
-    now, before = price[1:], price[:-1]
-    added = np.where(now >= before, size[1:], 0.0)
-    flow: Floats = added - np.where(now <= before, size[:-1], 0.0)
-    return flow
+def rows_of_bars(known_us: Ints, opens_us: Ints, closes_us: Ints) -> tuple[Ints, Ints]:
+    """First row and row after the last of the updates with open < known_at <= close of each bar."""
+    starts: Ints = np.searchsorted(known_us, opens_us, side="right")
+    return starts, np.searchsorted(known_us, closes_us, side="right")
 
 
-def bar_of_update(known_us: Ints, opens_us: Ints, closes_us: Ints) -> tuple[Ints, Bools]:
-    """Bar with open < known_at <= close of each update, and whether there is one."""
-    index = np.searchsorted(closes_us, known_us, side="left")
-    inside = index < len(closes_us)
-    inside[inside] = known_us[inside] > opens_us[index[inside]]
-    return index, inside
+def rows_known(known_us: Ints, at_us: Ints, *, strictly: bool) -> tuple[Ints, Bools]:
+    """Row known last at (or ``strictly`` before) each ascending time, and whether one that is not stale.
+
+    The row is 0 where there is none.
+    """
+    from zanzibar_assets.analysis._book_kernels import rows_as_of
+
+    row = np.empty(len(at_us), np.int64)
+    rows_as_of(known_us, at_us, strictly, row)
+    live = row >= 0
+    live[live] = at_us[live] - known_us[row[live]] <= BOOK_STALE_SECONDS * US_PER_SECOND
+    return np.maximum(row, 0), live
 
 
 def last_known(known_us: Ints, at_us: Ints) -> tuple[Ints, Bools]:

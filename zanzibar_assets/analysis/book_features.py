@@ -2,59 +2,98 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
-from zanzibar_assets.analysis._records import Floats, Ints, segment_sums
-from zanzibar_assets.analysis.book import Book, bar_of_update, last_known, order_flow
+from zanzibar_assets.analysis._records import Floats, Ints
+from zanzibar_assets.analysis.book import Book, last_known, order_flow, rows_of_bars
 from zanzibar_assets.analysis.rolling import divide, rolling_sum, shifted
+from zanzibar_assets.vocabulary import DOM_LEVELS
 
 DEPTH_BARS = 20
 """Bars before the current one whose average depth normalises the order flow."""
 
 
-def flow_features(book: Book, opens_us: Ints, closes_us: Ints) -> dict[str, Floats]:
-    """``ofi_l1`` and ``mlofi`` (lots) summed over each bar, ``ofi_norm`` per average past depth.
+@dataclass(frozen=True, slots=True)
+class BarFlow:
+    """Order flow of each level and bar (levels, bars), lots; 0 where nothing was added or taken.
+
+    ``depth`` is the sum of (bid + ask size) / 2 of each level over the bar's ``updates`` sound books.
+    """
+
+    flow: Floats
+    depth: Floats
+    updates: Floats
+
+    def normalised(self) -> Floats:
+        """Flow of each level over the mean depth of all levels in the 20 bars before (levels, bars)."""
+        updates = rolling_sum(self.updates, DEPTH_BARS)
+        depth = rolling_sum(self.depth.mean(axis=0), DEPTH_BARS)
+        past = shifted(divide(depth, updates))
+        return np.stack([divide(level, past) for level in self.flow])
+
+
+def bar_flow(book: Book, opens_us: Ints, closes_us: Ints) -> BarFlow:
+    """Order flow summed over each bar, level by level."""
+    from zanzibar_assets.analysis._book_kernels import window_sums
+
+    starts, ends = rows_of_bars(book.known_us, opens_us, closes_us)
+    sums = np.zeros((DOM_LEVELS, 3, len(closes_us)))
+    for number in range(DOM_LEVELS):
+        level = book.level(number + 1)
+        flow = order_flow(level, book.joined)
+        window_sums(flow, level.bid_size, level.ask_size, book.sound, starts, ends, sums[number])
+    return BarFlow(sums[:, 0], sums[:, 1], sums[0, 2])
+
+
+def flow_features(book: Book, found: BarFlow, closes_us: Ints) -> dict[str, Floats]:
+    """``ofi_l1`` .. ``ofi_l5`` and their sum ``mlofi`` (lots), ``ofi_norm`` per average past depth.
 
     NaN where no live book is known at the bar's close; a live but silent book gives 0. The depth is
     the mean of both best queues over the updates of the 20 bars before.
     """
-    count = len(closes_us)
-    flow = order_flow(book)
-    index, inside = bar_of_update(book.known_us, opens_us, closes_us)
-    at = index[inside]
     live = last_known(book.known_us, closes_us)[1]
-    best = segment_sums(flow[0, inside], at, count)
-    every_level = segment_sums(flow.sum(axis=0)[inside], at, count)
-    depth = np.where(book.sound, (book.bid_size[0] + book.ask_size[0]) / 2.0, 0.0)[inside]
-    depths = rolling_sum(segment_sums(depth, at, count), DEPTH_BARS)
-    updates = rolling_sum(segment_sums(book.sound[inside].astype(np.float64), at, count), DEPTH_BARS)
-    past_depth = shifted(divide(depths, updates))
-    best = np.where(live, best, np.nan)
+    flow = np.where(live, found.flow, np.nan)
+    updates = rolling_sum(found.updates, DEPTH_BARS)
+    past_depth = shifted(divide(rolling_sum(found.depth[0], DEPTH_BARS), updates))
     return {
-        "ofi_l1": best,
-        "ofi_norm": divide(best, past_depth),
-        "mlofi": np.where(live, every_level, np.nan),
+        **{f"ofi_l{number + 1}": level for number, level in enumerate(flow)},
+        "ofi_norm": divide(flow[0], past_depth),
+        "mlofi": flow.sum(axis=0),
     }
 
 
-def state_features(book: Book, closes_us: Ints, tick_size: float) -> dict[str, Floats]:
-    """Imbalance of the best queues, weighted mid (price), spread and depth at each bar's close.
+@dataclass(frozen=True, slots=True)
+class BookAtClose:
+    """The best quotes last known at each bar's close, NaN without a live and sound book."""
 
-    NaN where no live and sound book is known.
-    """
+    bid: Floats
+    bid_size: Floats
+    ask: Floats
+    ask_size: Floats
+    bid_depth: Floats
+    ask_depth: Floats
+
+
+def book_at(book: Book, closes_us: Ints) -> BookAtClose:
+    """Best quotes and the depth of all levels at each time."""
     row, live = last_known(book.known_us, closes_us)
     usable = live & book.sound[row] if len(book) else live
-    if not usable.any():
-        names = ("queue_imbalance", "weighted_mid", "spread_ticks", "bid_depth", "ask_depth")
-        return {name: np.full(len(closes_us), np.nan) for name in names}
-    bid, ask = book.bid_ticks[0, row], book.ask_ticks[0, row]
-    bid_size, ask_size = book.bid_size[0, row], book.ask_size[0, row]
-    imbalance = divide(bid_size, bid_size + ask_size)
-    found = {
+    levels = book.at(row)
+    best = (np.where(usable, levels[f"{name}"][0], np.nan) for name in levels)
+    depths = (np.where(usable, np.nansum(levels[f"{side}_size"], axis=0), np.nan) for side in ("bid", "ask"))
+    return BookAtClose(*best, *depths)
+
+
+def state_features(at: BookAtClose, tick_size: float) -> dict[str, Floats]:
+    """Imbalance of the best queues, mid and weighted mid (prices), spread and depth at each close."""
+    imbalance = divide(at.bid_size, at.bid_size + at.ask_size)
+    return {
         "queue_imbalance": imbalance,
-        "weighted_mid": (imbalance * ask + (1.0 - imbalance) * bid) * tick_size,
-        "spread_ticks": ask - bid,
-        "bid_depth": np.nansum(book.bid_size[:, row], axis=0),
-        "ask_depth": np.nansum(book.ask_size[:, row], axis=0),
+        "mid": (at.bid + at.ask) / 2.0 * tick_size,
+        "weighted_mid": (imbalance * at.ask + (1.0 - imbalance) * at.bid) * tick_size,
+        "spread_ticks": at.ask - at.bid,
+        "bid_depth": at.bid_depth,
+        "ask_depth": at.ask_depth,
     }
-    return {name: np.where(usable, values, np.nan) for name, values in found.items()}

@@ -2,16 +2,18 @@
 
 A price shows a buy imbalance when the volume bought there is at least ``ratio`` times the volume
 sold one tick BELOW (the diagonal), a sell imbalance mirrored with the volume bought one tick above.
-A stack is a run of adjacent prices with the same imbalance.
+A stack is a run of adjacent prices with the same imbalance. An auction is unfinished at a bar's
+extreme when both sides traded there.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
-from zanzibar_assets.analysis._records import Bools, Floats, Ints, segment_sums
+from zanzibar_assets.analysis._records import Bools, Floats, Ints
 
 RATIO = 3.0
 STACK = 3
@@ -30,24 +32,43 @@ class Footprint:
     sell: Bools
 
 
+class BarPrints(NamedTuple):
+    """Per bar, NaN for a bar without trades: what its footprint sums up to.
+
+    ``imbalance_*`` counts prices with a diagonal imbalance, ``stacked_*`` runs of them;
+    ``unfinished_*`` is 1 where both sides traded at the bar's extreme, else 0; ``poc`` is the price in
+    ticks of the largest volume (ties: nearest the bar's centre, then lower); ``delta_*`` the least and
+    greatest running delta after each trade.
+    """
+
+    imbalance_buy: Floats
+    imbalance_sell: Floats
+    stacked_buy: Floats
+    stacked_sell: Floats
+    unfinished_high: Floats
+    unfinished_low: Floats
+    poc: Floats
+    delta_min: Floats
+    delta_max: Floats
+
+
 def footprint(
     bar: Ints, price_ticks: Ints, sold: Floats, bought: Floats, unit: float = 1.0, min_volume: float = 5.0
 ) -> Footprint:
-    """Footprint of trades: ``sold`` hit the bid, ``bought`` lifted the ask, in lots.
+    """Footprint of trades (``bar`` ascending): ``sold`` hit the bid, ``bought`` lifted the ask, in lots.
 
     ``unit`` stands in for an empty opposite price (one lot), ``min_volume`` is the least volume of an
     imbalance; the ratio is 3.
     """
-    order = np.lexsort((price_ticks, bar))
-    bar, price_ticks = bar[order], price_ticks[order]
-    fresh = np.ones(len(bar), dtype=np.bool_)
-    fresh[1:] = (np.diff(bar) != 0) | (np.diff(price_ticks) != 0)
-    cell = np.cumsum(fresh) - 1
-    bar, price_ticks = bar[fresh], price_ticks[fresh]
-    sold = segment_sums(sold[order], cell, len(bar))
-    bought = segment_sums(bought[order], cell, len(bar))
+    from zanzibar_assets.analysis._footprint_kernels import cells, widest_bar
+
+    widest = widest_bar(bar, price_ticks)
+    at, volumes = np.empty((2, len(bar)), np.int64), np.empty((2, len(bar)))
+    rows, hits = np.zeros((2, widest)), np.zeros(widest, np.int64)
+    count = cells(bar, price_ticks, sold, bought, rows, hits, at[0], at[1], volumes[0], volumes[1])
+    bar, price_ticks, sold, bought = at[0, :count], at[1, :count], volumes[0, :count], volumes[1, :count]
     adjacent = (np.diff(bar) == 0) & (np.diff(price_ticks) == 1)
-    below, above = np.zeros(len(bar)), np.zeros(len(bar))
+    below, above = np.zeros(count), np.zeros(count)
     below[1:] = np.where(adjacent, sold[:-1], 0.0)
     above[:-1] = np.where(adjacent, bought[1:], 0.0)
     return Footprint(
@@ -73,3 +94,49 @@ def stacks(prints: Footprint, marks: Bools, least: int = STACK) -> list[tuple[in
         (int(bar[first]), int(price[first]), int(price[last]))
         for first, last in zip(starts[long], ends[long], strict=True)
     ]
+
+
+def bar_prints(prints: Footprint, bar: Ints, signed: Floats, count: int) -> BarPrints:
+    """Sums of a footprint per bar 0..count-1; ``bar`` and ``signed`` (lots) are those of its trades."""
+    from zanzibar_assets.analysis._footprint_kernels import delta_path
+
+    traded = np.bincount(prints.bar, minlength=count) > 0
+
+    def counted(bars: Ints) -> Floats:
+        return np.where(traded, np.bincount(bars, minlength=count), np.nan)
+
+    def stacked(marks: Bools) -> Floats:
+        return counted(np.array([held for held, _, _ in stacks(prints, marks)], dtype=np.int64))
+
+    lowest, highest = np.full(count, np.nan), np.full(count, np.nan)
+    delta_path(bar, signed, lowest, highest)
+    first = np.flatnonzero(np.concatenate(([True], np.diff(prints.bar) != 0)))[: int(traded.sum())]
+    last = np.concatenate((first[1:], [len(prints.bar)]))[: len(first)] - 1
+    both = ((prints.sold > 0) & (prints.bought > 0)).astype(np.float64)
+    return BarPrints(
+        counted(prints.bar[prints.buy]),
+        counted(prints.bar[prints.sell]),
+        stacked(prints.buy),
+        stacked(prints.sell),
+        _placed(traded, both[last]),
+        _placed(traded, both[first]),
+        _placed(traded, _pocs(prints, first, last)),
+        lowest,
+        highest,
+    )
+
+
+def _placed(traded: Bools, values: Floats) -> Floats:
+    out = np.full(len(traded), np.nan)
+    out[traded] = values
+    return out
+
+
+def _pocs(prints: Footprint, first: Ints, last: Ints) -> Floats:
+    """Price of the largest volume of each bar's rows ``first``..``last``."""
+    width = last - first + 1
+    bars = np.repeat(np.arange(len(first)), width)
+    price = prints.price_ticks
+    off_centre = np.abs(2 * price - np.repeat(price[first] + price[last], width))
+    order = np.lexsort((price, off_centre, -(prints.sold + prints.bought), bars))
+    return price[order[first]].astype(np.float64)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import polars as pl
 
@@ -15,58 +17,87 @@ from zanzibar_assets.analysis._records import (
     load_records,
     micros,
     nullable,
+    segment_sums,
+    trade_rows,
 )
-from zanzibar_assets.analysis.book import load_book
-from zanzibar_assets.analysis.book_features import flow_features, state_features
-from zanzibar_assets.analysis.footprint import MIN_UNITS, footprint, stacks
-from zanzibar_assets.analysis.orderflow import (
-    amihud,
-    effective_spread_ticks,
-    kyle_lambda,
-    roll_spread,
-    vpin,
-)
+from zanzibar_assets.analysis.absorption import RefillParams, refills
+from zanzibar_assets.analysis.book import Book, last_known, load_book
+from zanzibar_assets.analysis.book_features import bar_flow, book_at, flow_features, state_features
+from zanzibar_assets.analysis.book_models import BookModels, load_models
+from zanzibar_assets.analysis.footprint import bar_prints
+from zanzibar_assets.analysis.microprice import microprice_features
+from zanzibar_assets.analysis.orderflow import amihud, kyle_lambda, roll_spread, vpin
+from zanzibar_assets.analysis.prints import SessionPrints, session_prints
 from zanzibar_assets.analysis.rolling import divide, shifted
+from zanzibar_assets.analysis.spreads import signed_trades, spread_features
 from zanzibar_assets.config import AnalysisConfig, Config
 from zanzibar_assets.contracts.registry import conform, empty
 from zanzibar_assets.instruments import Instrument
-from zanzibar_assets.vocabulary import EVENT_TS, KNOWN_AT, SessionState
+from zanzibar_assets.vocabulary import EVENT_TS, KNOWN_AT, SessionState, SignSource
+
+TABLE = "liquidity_features"
 
 
 def build_liquidity_features(
     clean_ticks: pl.DataFrame,
     clean_dom: pl.DataFrame,
     bars: pl.DataFrame,
+    book_models: pl.DataFrame,
     instrument: Instrument,
     config: Config,
 ) -> pl.DataFrame:
-    """One row a bar of LiquidityFeatures.
+    """One row a bar of LiquidityFeatures; what each column means: ``docs/orderflow.md``.
 
-    Book columns are null without a live book, signed ones without signed volume, ``stacked_*`` for
-    bar records (they hold no prices inside the bar). ``cvd`` starts afresh with the session's open.
-    ``amihud`` is per million of turnover, ``kyle_lambda`` price per lot, ``roll_spread`` and
-    ``weighted_mid`` prices; rolling measures span the last 60 bars of the session and need 30.
-
-    Raises ContractError when trades lie outside the bars.
+    Book columns are null without a live book, signed ones without signed volume, footprint ones for
+    bar records (they hold no prices inside the bar), fitted ones without a fit (``fit_reason`` says
+    why). Raises ContractError when trades lie outside the bars.
     """
     if bars.is_empty():
-        return empty("liquidity_features")
+        return empty(TABLE)
     records = load_records(clean_ticks).traded()
     index = bar_of_record(records, bars)
-    book = load_book(clean_dom)
-    opens_us, closes_us = micros(bars, EVENT_TS), micros(bars, KNOWN_AT)
+    market = _Market(records, index, bars, load_book(clean_dom), load_models(book_models), instrument)
+    prints = session_prints(records, index, bars.height, instrument)
     columns = (
-        flow_features(book, opens_us, closes_us)
-        | state_features(book, closes_us, instrument.tick_size)
-        | _signed(bars)
+        _signed(bars)
+        | _flag_share(clean_ticks, index, bars.height)
         | _trade_measures(records, index, bars, instrument, config.analysis)
-        | {"effective_spread_ticks": effective_spread_ticks(records, index, bars.height, book)}
+        | spread_features(signed_trades(records, market.book), market.opens_us, market.closes_us)
+        | _book_features(market)
+        | _print_features(market, prints)
+        | _refill_features(market, prints)
     )
-    stacked = _stacked(records, index, bars, instrument)
     frame = bars.select(EVENT_TS, KNOWN_AT).with_columns(
-        *(nullable(values).alias(name) for name, values in columns.items()), *stacked
+        *(nullable(values).alias(name) for name, values in columns.items()),
+        fitted_through=pl.lit(market.models.fitted_through, pl.String),
+        fit_reason=pl.lit(market.models.reason, pl.String),
     )
-    return conform("liquidity_features", frame)
+    return conform(TABLE, frame)
+
+
+@dataclass(frozen=True, slots=True)
+class _Market:
+    """One session's trades, bars, book and the models fitted before it."""
+
+    records: Records
+    index: Ints
+    bars: pl.DataFrame
+    book: Book
+    models: BookModels
+    instrument: Instrument
+
+    @property
+    def opens_us(self) -> Ints:
+        return micros(self.bars, EVENT_TS)
+
+    @property
+    def closes_us(self) -> Ints:
+        return micros(self.bars, KNOWN_AT)
+
+    @property
+    def live(self) -> Bools:
+        """Whether a book that is not stale is known at each bar's close."""
+        return last_known(self.book.known_us, self.closes_us)[1]
 
 
 def _signed(bars: pl.DataFrame) -> dict[str, Floats]:
@@ -83,6 +114,14 @@ def _signed(bars: pl.DataFrame) -> dict[str, Floats]:
         "trade_imbalance": divide(delta, signed),
         "signed_share": divide(signed, floats(bars, "volume")),
     }
+
+
+def _flag_share(clean_ticks: pl.DataFrame, index: Ints, count: int) -> dict[str, Floats]:
+    rows = trade_rows(clean_ticks).filter(pl.col("size") > 0)
+    size = floats(rows, "size")
+    flagged = (rows["sign_source"] == SignSource.FLAG.value).to_numpy()
+    total = segment_sums(size, index, count)
+    return {"flag_share": divide(segment_sums(np.where(flagged, size, 0.0), index, count), total)}
 
 
 def _trade_measures(
@@ -103,23 +142,54 @@ def _trade_measures(
     }
 
 
-def _stacked(records: Records, index: Ints, bars: pl.DataFrame, instrument: Instrument) -> list[pl.Series]:
-    """Number of stacked imbalances per bar and side."""
-    trades = ~records.is_bar
-    unit = min(source.volume_multiplier for source in instrument.sources)
-    prints = footprint(
-        index[trades],
-        records.price_ticks[trades].astype(np.int64),
-        records.sell[trades],
-        records.buy[trades],
-        unit,
-        MIN_UNITS * unit,
+def _book_features(market: _Market) -> dict[str, Floats]:
+    tick, loading = market.instrument.tick_size, market.models.loading
+    flow = bar_flow(market.book, market.opens_us, market.closes_us)
+    at = book_at(market.book, market.closes_us)
+    integrated = np.full(market.bars.height, np.nan)
+    if loading is not None:
+        # level by level: a matrix product's rounding depends on how many bars there are
+        weighted = sum(weight * level for weight, level in zip(loading, flow.normalised(), strict=True))
+        integrated = np.where(market.live, weighted, np.nan)
+    return (
+        flow_features(market.book, flow, market.closes_us)
+        | state_features(at, tick)
+        | microprice_features(at, market.models.edges, tick)
+        | {"ofi_integrated": integrated}
     )
-    from_ticks: Bools = (bars["basis"] == "ticks").to_numpy()
-    found = []
-    for name, marks in (("stacked_buy", prints.buy), ("stacked_sell", prints.sell)):
-        held = [bar for bar, _, _ in stacks(prints, marks)]
-        count = np.bincount(held, minlength=bars.height) if held else np.zeros(bars.height, np.int64)
-        column = pl.Series(name, count, dtype=pl.Int32)
-        found.append(pl.select(pl.when(pl.Series(from_ticks)).then(column).alias(name)).to_series())
-    return found
+
+
+def _print_features(market: _Market, prints: SessionPrints) -> dict[str, Floats]:
+    """Footprint and absorption columns; NaN for bars without single trades."""
+    count = market.bars.height
+    found = bar_prints(prints.footprint, prints.bar, prints.signed, count)
+    columns = found._asdict()
+    columns["bar_poc_ticks"] = columns.pop("poc")
+    signed = segment_sums(np.abs(prints.signed), prints.bar, count) > 0
+    for name in ("delta_min", "delta_max"):
+        columns[name] = np.where(signed, columns[name], np.nan)
+    absorbed = prints.absorptions
+    known = np.searchsorted(market.closes_us, prints.trades.ts_us[absorbed.known], side="left")
+    for name, aggressor in (("absorption_bid", -1), ("absorption_ask", 1)):
+        mine = absorbed.aggressor == aggressor
+        largest = _largest(absorbed.score[mine], known[mine], count)
+        columns[name] = np.where(np.isfinite(prints.least), largest, np.nan)
+    return columns
+
+
+def _refill_features(market: _Market, prints: SessionPrints) -> dict[str, Floats]:
+    columns = {}
+    for name, resting in (("refill_bid", 1), ("refill_ask", -1)):
+        found = refills(prints.trades, market.book, resting, RefillParams())
+        known = np.searchsorted(market.closes_us, market.book.known_us[found.update], side="left")
+        largest = _largest(found.score, known, market.bars.height)
+        columns[name] = np.where(market.live, largest, np.nan)
+    return columns
+
+
+def _largest(values: Floats, bar: Ints, count: int) -> Floats:
+    """Largest value of each bar, 0 without one; what becomes known after the last bar is left out."""
+    out = np.zeros(count)
+    inside = bar < count
+    np.maximum.at(out, bar[inside], values[inside])
+    return out

@@ -1,4 +1,4 @@
-"""Measures from trades: VPIN, Kyle's lambda, Amihud's illiquidity, Roll's and the effective spread.
+"""Measures from trades: VPIN, Kyle's lambda, Amihud's illiquidity and Roll's spread.
 
 All are known at the close of the bar they stand on and look back only. Signs are the records' own
 (``clean_ticks.side``, or the two volumes of a bar record).
@@ -9,7 +9,6 @@ from __future__ import annotations
 import numpy as np
 
 from zanzibar_assets.analysis._records import Floats, Ints, Records, segment_sums
-from zanzibar_assets.analysis.book import Book
 from zanzibar_assets.analysis.rolling import divide, rolling_mean, rolling_slope, rolling_sum, shifted
 
 WINDOW_BARS = 60
@@ -96,28 +95,3 @@ def roll_spread(price_ticks: Floats, index: Ints, count: int, tick_size: float) 
     pairs = np.where(pairs >= MIN_ROWS, pairs, np.nan)
     covariance = window_sum(now * before) / pairs - window_sum(now) * window_sum(before) / pairs**2
     return 2.0 * np.sqrt(np.where(covariance < 0.0, -covariance, np.nan)) * tick_size
-
-
-def effective_spread_ticks(records: Records, index: Ints, count: int, book: Book) -> Floats:
-    """Volume-weighted 2 * side * (price - mid) of each bar's signed trades, in ticks.
-
-    The mid is that of the quote written beside the trade, else of the last sound book known strictly
-    before it; trades with neither are left out. NaN without any.
-    """
-    mid = _mid_before(records, book)
-    side = np.sign(records.buy - records.sell)
-    usable = (side != 0) & np.isfinite(mid) & ~records.is_bar
-    size = records.size[usable]
-    spread = 2.0 * side[usable] * (records.price_ticks[usable] - mid[usable])
-    return divide(segment_sums(spread * size, index[usable], count), segment_sums(size, index[usable], count))
-
-
-def _mid_before(records: Records, book: Book) -> Floats:
-    recorded = records.ask_ticks > records.bid_ticks
-    mid: Floats = np.where(recorded, (records.bid_ticks + records.ask_ticks) / 2.0, np.nan)
-    if len(book) == 0:
-        return mid
-    row = np.searchsorted(book.known_us, records.ts_us, side="left") - 1
-    usable = (row >= 0) & book.sound[row]
-    middle = (book.bid_ticks[0, row] + book.ask_ticks[0, row]) / 2.0
-    return np.where(~recorded & usable, middle, mid)

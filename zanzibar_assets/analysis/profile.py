@@ -15,6 +15,7 @@ import numpy as np
 import polars as pl
 
 from zanzibar_assets.analysis._records import Floats, Ints, Records, load_records, stamps
+from zanzibar_assets.analysis.profile_nodes import nodes, reach_of, smoothed
 from zanzibar_assets.config import Config
 from zanzibar_assets.contracts.registry import conform, empty
 from zanzibar_assets.errors import ContractError
@@ -78,11 +79,11 @@ def regular_session(records: Records) -> Records:
     return records.where(~records.pre_open)
 
 
-def developing_profile(records: Records, ends: Ints, pct: float) -> Ints:
+def developing_profile(records: Records, ends: Ints, pct: float, area_rows: int = 2) -> Ints:
     """POC, VAH and VAL in ticks as of the first ``ends[k]`` records, one row each.
 
-    ``records`` with sizes above zero, ``ends`` ascending. Rows without a record hold the smallest
-    int64.
+    ``records`` with sizes above zero, ``ends`` ascending; the value area grows by ``area_rows`` prices at a
+    time. Rows without a record hold the smallest int64.
     """
     out = np.full((len(ends), 3), np.iinfo(np.int64).min)
     if len(records) == 0:
@@ -90,7 +91,7 @@ def developing_profile(records: Records, ends: Ints, pct: float) -> Ints:
     from zanzibar_assets.analysis._profile_kernels import developing
 
     rows, lowest = price_rows(records)
-    developing(rows, records.size, ends, np.zeros(int(rows.max()) + 1), pct, out)
+    developing(rows, records.size, ends, np.zeros(int(rows.max()) + 1), pct, area_rows, out)
     out[ends > 0] += lowest
     return out
 
@@ -107,7 +108,12 @@ def build_volume_profile(clean_ticks: pl.DataFrame, instrument: Instrument, conf
     count = int(rows.max()) + 1
     volume = np.bincount(rows, weights=records.size, minlength=count)
     ends = np.array([len(records)])
-    poc, vah, val = developing_profile(records, ends, config.analysis.value_area_pct)[0]
+    rule = config.analysis.value_area_pct, config.analysis.value_area_rows
+    poc, vah, val = developing_profile(records, ends, *rule)[0]
+    smooth = smoothed(volume.astype(np.float64), reach_of(count))
+    node = np.full(count, None, dtype=object)
+    for name, at in zip(("hvn", "lvn"), nodes(smooth), strict=True):
+        node[at] = name
     prices = lowest + np.arange(count)
     frame = pl.DataFrame(
         {
@@ -118,6 +124,8 @@ def build_volume_profile(clean_ticks: pl.DataFrame, instrument: Instrument, conf
             "ask_volume": np.bincount(rows, weights=records.buy, minlength=count),
             "is_poc": prices == poc,
             "in_value_area": (prices >= val) & (prices <= vah),
+            "smoothed": smooth,
+            "node": pl.Series(node.tolist(), dtype=pl.String),
         }
     ).with_columns(
         stamps(np.full(count, records.ts_us[0])).alias(EVENT_TS),

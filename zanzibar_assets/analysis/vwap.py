@@ -87,13 +87,14 @@ def build_vwap(
     pre_open: np.ndarray = (bars["session_state"] == SessionState.PRE_OPEN.value).to_numpy()
     session = np.full((count, 2), np.nan)
     profile = np.full((count, 3), np.iinfo(np.int64).min)
+    rule = config.analysis.value_area_pct, config.analysis.value_area_rows
     for before_open in (True, False):
         era = records.pre_open == before_open
         mine, at = records.where(era), index[era]
         rows = pre_open == before_open
         session[rows] = _mean_and_sd(mine, at, count)[rows]
         ends = np.searchsorted(at, np.flatnonzero(rows), side="right")
-        profile[rows] = developing_profile(mine, ends, config.analysis.value_area_pct)
+        profile[rows] = developing_profile(mine, ends, *rule)
     return conform("vwap", _frame(bars, session, _rolling(records, index, count), profile, instrument))
 
 

@@ -6,7 +6,7 @@ import pandera.polars as pa
 import polars as pl
 from pandera.api.polars.types import PolarsData
 
-from zanzibar_assets.contracts.base import Events, TimedFrame
+from zanzibar_assets.contracts.base import Events, TimedFrame, Utc
 
 
 class Bars(TimedFrame):
@@ -66,6 +66,8 @@ class VolumeProfile(TimedFrame):
     """Final session profile, one row a tick price (empty prices inside the range are kept).
 
     ``event_ts`` first and ``known_at`` last trade of the session: final values are known only then.
+    ``smoothed`` is the volume smoothed over neighbouring prices; ``node`` marks its peaks (``hvn``, high
+    volume nodes) and valleys (``lvn``).
     """
 
     price_ticks: pl.Int64
@@ -75,15 +77,23 @@ class VolumeProfile(TimedFrame):
     ask_volume: pl.Float64 = pa.Field(ge=0)
     is_poc: bool
     in_value_area: bool
+    smoothed: pl.Float64 = pa.Field(ge=0)
+    node: str = pa.Field(nullable=True, isin=["hvn", "lvn"])
 
 
 class LiquidityFeatures(TimedFrame):
-    """Order-flow and book features per bar, known at the bar's close; null without their source."""
+    """Order-flow and book features per bar, known at the bar's close; null without their source.
+
+    What each column is, its unit and its rule: ``docs/orderflow.md``. ``realized_spread_ticks`` and
+    ``price_impact_ticks`` are of trades a minute before the row became known. ``fitted_through`` is
+    the last session of the fit behind ``ofi_integrated`` and ``microprice``, ``fit_reason`` why one of
+    them has none.
+    """
 
     ofi_l1: pl.Float64 = pa.Field(nullable=True)
     ofi_norm: pl.Float64 = pa.Field(nullable=True)
     mlofi: pl.Float64 = pa.Field(nullable=True)
-    queue_imbalance: pl.Float64 = pa.Field(nullable=True)
+    queue_imbalance: pl.Float64 = pa.Field(nullable=True, ge=0, le=1)
     weighted_mid: pl.Float64 = pa.Field(nullable=True)
     spread_ticks: pl.Float64 = pa.Field(nullable=True)
     bid_depth: pl.Float64 = pa.Field(nullable=True)
@@ -99,6 +109,108 @@ class LiquidityFeatures(TimedFrame):
     stacked_buy: pl.Int32 = pa.Field(nullable=True)
     stacked_sell: pl.Int32 = pa.Field(nullable=True)
     signed_share: pl.Float64 = pa.Field(nullable=True)
+    ofi_l2: pl.Float64 = pa.Field(nullable=True)
+    ofi_l3: pl.Float64 = pa.Field(nullable=True)
+    ofi_l4: pl.Float64 = pa.Field(nullable=True)
+    ofi_l5: pl.Float64 = pa.Field(nullable=True)
+    ofi_integrated: pl.Float64 = pa.Field(nullable=True)
+    mid: pl.Float64 = pa.Field(nullable=True)
+    microprice: pl.Float64 = pa.Field(nullable=True)
+    microprice_edge_ticks: pl.Float64 = pa.Field(nullable=True)
+    realized_spread_ticks: pl.Float64 = pa.Field(nullable=True)
+    price_impact_ticks: pl.Float64 = pa.Field(nullable=True)
+    delta_min: pl.Float64 = pa.Field(nullable=True)
+    delta_max: pl.Float64 = pa.Field(nullable=True)
+    imbalance_buy: pl.Int32 = pa.Field(nullable=True, ge=0)
+    imbalance_sell: pl.Int32 = pa.Field(nullable=True, ge=0)
+    unfinished_high: pl.Int8 = pa.Field(nullable=True, isin=[0, 1])
+    unfinished_low: pl.Int8 = pa.Field(nullable=True, isin=[0, 1])
+    bar_poc_ticks: pl.Int64 = pa.Field(nullable=True)
+    absorption_bid: pl.Float64 = pa.Field(nullable=True, ge=0)
+    absorption_ask: pl.Float64 = pa.Field(nullable=True, ge=0)
+    refill_bid: pl.Float64 = pa.Field(nullable=True, ge=0)
+    refill_ask: pl.Float64 = pa.Field(nullable=True, ge=0)
+    flag_share: pl.Float64 = pa.Field(nullable=True, ge=0, le=1.000001)
+    fitted_through: str = pa.Field(nullable=True)
+    fit_reason: str = pa.Field(nullable=True)
+
+
+class BookStatistics(TimedFrame):
+    """Sums that a session's book leaves for the models of later sessions, known at its end.
+
+    ``stay``/``move`` count transitions between microprice states (row to col) without and with a move of
+    the mid, ``jump`` sums those moves in ticks; ``flow_product``, ``flow_sum`` and ``flow_bars`` are second
+    and first sums of the levels' depth-normalised order flow per bar. Sums that are 0 have no row.
+    """
+
+    statistic: str = pa.Field(isin=["stay", "move", "jump", "flow_product", "flow_sum", "flow_bars"])
+    row: pl.Int32 = pa.Field(ge=0)
+    col: pl.Int32 = pa.Field(ge=0)
+    value: pl.Float64
+
+
+class BookModels(TimedFrame):
+    """Models of the book for one session, fitted on earlier sessions only; known at its start.
+
+    ``integrated_ofi``: ``state`` is the level from 0, ``value`` its weight (l1 norm 1). ``microprice``:
+    ``state`` is spread class * 9 + imbalance bucket, ``value`` the microprice minus the mid in ticks. A
+    model without a fit has one row whose ``reason`` says why. ``observations``: bars, or mid moves.
+    """
+
+    model: str = pa.Field(isin=["integrated_ofi", "microprice"])
+    state: pl.Int32 = pa.Field(nullable=True, ge=0)
+    value: pl.Float64 = pa.Field(nullable=True)
+    observations: pl.Int64 = pa.Field(ge=0)
+    fitted_from: str = pa.Field(nullable=True)
+    fitted_through: str = pa.Field(nullable=True)
+    sessions: pl.Int32 = pa.Field(ge=0)
+    reason: str = pa.Field(nullable=True)
+
+
+class OrderflowEvents(Events):
+    """Events of single trades and book updates, known at the trade or update that decides them.
+
+    ``level_sweep``/``level_accept`` of the levels and pools of ``liquidity_sweeps`` (``ref_id``),
+    ``book_sweep`` runs of prints, ``stop_run`` (such a run through a level), ``absorption`` and
+    ``refill`` (``dir`` is the side that held: +1 the bid). Attributes: ``docs/orderflow.md``.
+    """
+
+
+class AnchoredVwap(TimedFrame):
+    """VWAP since an anchor, per bar and kind of anchor, known at the bar's close.
+
+    The series starts with the first trade at or after ``anchor_event_ts``; a row stands only where the
+    anchor was known (``anchor_known_at`` <= ``known_at``) and was the latest of its kind. ``anchor_id``
+    is the event's id; null for the session's open. Bands lie 1 and 2 ``sd`` away (weighted Welford).
+    """
+
+    anchor: str = pa.Field(
+        isin=[
+            "session_open",
+            "swing_high",
+            "swing_low",
+            "break_up",
+            "break_down",
+            "prior_session_high",
+            "prior_session_low",
+        ]
+    )
+    anchor_id: str = pa.Field(nullable=True)
+    anchor_event_ts: Utc
+    anchor_known_at: Utc
+    vwap: pl.Float64
+    sd: pl.Float64 = pa.Field(ge=0)
+    upper_1: pl.Float64
+    lower_1: pl.Float64
+    upper_2: pl.Float64
+    lower_2: pl.Float64
+    volume: pl.Float64 = pa.Field(gt=0)
+
+    @pa.dataframe_check(error="a row stands before its anchor was known")
+    def anchor_is_known(cls, data: PolarsData) -> pl.LazyFrame:  # noqa: N805 - pandera's protocol
+        """anchor_event_ts <= anchor_known_at <= known_at."""
+        known = pl.col("anchor_known_at")
+        return data.lazyframe.select((pl.col("anchor_event_ts") <= known) & (known <= pl.col("known_at")))
 
 
 class LiquiditySweeps(Events):
@@ -176,5 +288,3 @@ class Correlations(TimedFrame):
     corr_hayashi_yoshida: pl.Float64 = pa.Field(nullable=True, ge=-1, le=1)
     lead_lag_seconds: pl.Float64 = pa.Field(nullable=True)
     observations: pl.Int64 = pa.Field(ge=0)
-
-

@@ -1,10 +1,11 @@
 import numpy as np
+import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from zanzibar_assets.analysis.book import bar_of_update, last_known, load_book, order_flow
-from zanzibar_assets.analysis.book_features import flow_features, state_features
+from zanzibar_assets.analysis.book import last_known, load_book, order_flow, rows_known, rows_of_bars
+from zanzibar_assets.analysis.book_features import bar_flow, book_at, flow_features, state_features
 from zanzibar_assets.contracts.registry import empty
 from zanzibar_assets_tests.builders.market import SECOND, book, window
 from zanzibar_assets_tests.reference import order_flow as slow
@@ -21,17 +22,25 @@ def book_of(quotes, step_us=SECOND, state=None):
     return load_book(book(stamps, *columns, state=state))
 
 
+def flow_of(got, level=1):
+    return order_flow(got.level(level), got.joined)
+
+
+def bar_features(got, opens, closes):
+    return flow_features(got, bar_flow(got, opens, closes), closes)
+
+
 def test_each_kind_of_event():
     quotes, expected = OFI_EACH_EVENT
-    flow = order_flow(book_of(quotes))
-    assert flow[0].tolist() == [0.0, *expected]
-    assert flow[1:].any() == np.False_
+    got = book_of(quotes)
+    assert flow_of(got).tolist() == [0.0, *expected]
+    assert not any(flow_of(got, level).any() for level in (2, 3, 4, 5))
 
 
 def test_mirrored_book_negates_the_flow():
     quotes, expected = OFI_EACH_EVENT
     mirrored = [(-ask, ask_size, -bid, bid_size) for bid, bid_size, ask, ask_size in quotes]
-    assert order_flow(book_of(mirrored))[0, 1:].tolist() == [-e for e in expected]
+    assert flow_of(book_of(mirrored))[1:].tolist() == [-e for e in expected]
 
 
 @settings(deadline=None, max_examples=60, derandomize=True)
@@ -41,7 +50,7 @@ def test_mirrored_book_negates_the_flow():
     )
 )
 def test_equals_the_slow_reference(quotes):
-    assert order_flow(book_of(quotes))[0, 1:].tolist() == slow.order_flow(quotes)
+    assert flow_of(book_of(quotes))[1:].tolist() == slow.order_flow(quotes)
 
 
 @settings(deadline=None, max_examples=60, derandomize=True)
@@ -59,7 +68,7 @@ def test_flow_is_the_sum_of_what_was_added_and_taken(events):
             change = max(change, 1 - ask)
             ask, total = ask + change, total - change
         quotes.append((100, bid, 101, ask))
-    assert order_flow(book_of(quotes))[0].sum() == total
+    assert flow_of(book_of(quotes)).sum() == total
 
 
 @pytest.mark.parametrize("state", ["crossed", "one_sided", "empty"])
@@ -67,14 +76,14 @@ def test_an_unsound_book_is_not_compared(state):
     quotes = [(100, 5, 101, 5), (103, 7, 101, 5), (103, 9, 104, 5), (103, 10, 104, 5)]
     if state != "crossed":
         quotes[1] = (103, 7, None, None)
-    flow = order_flow(book_of(quotes, state=["normal", state, "normal", "normal"]))
-    assert flow[0].tolist() == [0, 0, 0, 1]
+    flow = flow_of(book_of(quotes, state=["normal", state, "normal", "normal"]))
+    assert flow.tolist() == [0, 0, 0, 1]
 
 
 def test_nothing_is_read_off_a_gap():
     quotes = [(100, 5, 101, 5), (100, 9, 101, 5)]
-    assert order_flow(book_of(quotes, step_us=60 * SECOND))[0, 1] == 4
-    assert order_flow(book_of(quotes, step_us=60 * SECOND + 1))[0, 1] == 0
+    assert flow_of(book_of(quotes, step_us=60 * SECOND))[1] == 4
+    assert flow_of(book_of(quotes, step_us=60 * SECOND + 1))[1] == 0
 
 
 def test_a_level_that_comes_or_goes_adds_nothing_on_its_side():
@@ -85,14 +94,28 @@ def test_a_level_that_comes_or_goes_adds_nothing_on_its_side():
         [[101, 102], [101, 102]],
         [[5, 4], [5, 6]],
     )
-    assert order_flow(load_book(frame))[:, 1].tolist() == [0, -2, 0, 0, 0]
+    assert [flow_of(load_book(frame), level)[1] for level in range(1, 6)] == [0, -2, 0, 0, 0]
 
 
 def test_an_update_belongs_to_the_bar_that_closes_at_or_after_it():
     opens, closes = np.array([0, 20]), np.array([10, 30])
-    index, inside = bar_of_update(np.array([0, 1, 10, 11, 20, 21, 30, 31]), opens, closes)
-    assert inside.tolist() == [False, True, True, False, False, True, True, False]
-    assert index[inside].tolist() == [0, 0, 1, 1]
+    starts, ends = rows_of_bars(np.array([0, 1, 10, 11, 20, 21, 30, 31]), opens, closes)
+    assert (starts.tolist(), ends.tolist()) == ([1, 5], [3, 7])
+
+
+def test_rows_known_at_and_strictly_before():
+    known = np.array([10, 20, 20, 30])
+    at = np.array([5, 10, 20, 25, 30])
+    row, live = rows_known(known, at, strictly=True)
+    assert (row.tolist(), live.tolist()) == ([0, 0, 0, 2, 2], [False, False, True, True, True])
+    assert rows_known(known, at, strictly=False)[0].tolist() == [0, 0, 2, 2, 3]
+
+
+def test_a_snapshot_starts_the_flow_afresh():
+    frame = book([OPEN, OPEN + 1, OPEN + 2], [[100]] * 3, [[5], [9], [12]], [[101]] * 3, [[5]] * 3)
+    marked = frame.with_columns(snapshot=pl.Series([True, True, False]))
+    assert flow_of(load_book(marked)).tolist() == [0, 0, 3]
+    assert flow_of(load_book(frame.drop("snapshot", strict=False))).tolist() == [0, 4, 3]
 
 
 def test_last_known_is_dropped_when_stale():
@@ -112,7 +135,7 @@ def test_flow_features_per_bar_by_hand():
         [[12]] * 3,
     )
     opens = np.array([OPEN, OPEN + MINUTE, OPEN + 60 * MINUTE])
-    got = flow_features(load_book(frame), opens, opens + MINUTE)
+    got = bar_features(load_book(frame), opens, opens + MINUTE)
     assert got["ofi_l1"][:2].tolist() == [-1, 0]
     assert np.isnan(got["ofi_norm"][0])
     assert got["ofi_norm"][1] == 0.0
@@ -122,7 +145,7 @@ def test_flow_features_per_bar_by_hand():
 def test_past_depth_leaves_the_current_bar_out():
     frame = book([OPEN + 1, OPEN + MINUTE + 1], [[100]] * 2, [[10], [40]], [[101]] * 2, [[10], [10]])
     opens = np.array([OPEN, OPEN + MINUTE])
-    got = flow_features(load_book(frame), opens, opens + MINUTE)
+    got = bar_features(load_book(frame), opens, opens + MINUTE)
     assert got["ofi_norm"][1] == 30 / 10
 
 
@@ -136,7 +159,7 @@ def test_state_at_the_close_by_hand():
         state=["normal", "normal", "crossed"],
     )
     closes = np.array([OPEN - 1, OPEN + 5, OPEN + MINUTE, OPEN + 2 * MINUTE])
-    got = state_features(load_book(frame), closes, 0.25)
+    got = state_features(book_at(load_book(frame), closes), 0.25)
     assert got["queue_imbalance"][1:3].tolist() == [0.75, 0.25]
     assert got["weighted_mid"][1] == (0.75 * 102 + 0.25 * 100) * 0.25
     assert got["spread_ticks"][1:3].tolist() == [2, 2]
@@ -148,5 +171,6 @@ def test_state_at_the_close_by_hand():
 def test_without_a_book_everything_is_missing():
     nothing = load_book(empty("clean_dom"))
     closes = np.array([OPEN + MINUTE])
-    features = flow_features(nothing, closes - MINUTE, closes) | state_features(nothing, closes, 0.25)
+    features = bar_features(nothing, closes - MINUTE, closes)
+    features |= state_features(book_at(nothing, closes), 0.25)
     assert all(np.isnan(values).all() for values in features.values())

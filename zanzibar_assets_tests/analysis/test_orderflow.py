@@ -6,20 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from zanzibar_assets.analysis._records import load_records
-from zanzibar_assets.analysis.book import load_book
-from zanzibar_assets.analysis.orderflow import (
-    amihud,
-    effective_spread_ticks,
-    kyle_lambda,
-    roll_spread,
-    vpin,
-)
-from zanzibar_assets.contracts.registry import empty
-from zanzibar_assets_tests.builders.market import SECOND, book, ticks, window
+from zanzibar_assets.analysis.orderflow import amihud, kyle_lambda, roll_spread, vpin
+from zanzibar_assets_tests.builders.market import SECOND, ticks, window
 from zanzibar_assets_tests.reference import order_flow as slow
 
 OPEN = window().open_us
-NO_BOOK = load_book(empty("clean_dom"))
 
 
 def records_of(size, side, price=None, **more):
@@ -111,21 +102,3 @@ def test_roll_is_missing_when_the_covariance_is_not_negative():
     assert np.isnan(roll_spread(trend, np.zeros(100, dtype=np.int64), 1, 0.25)).all()
     assert np.isnan(roll_spread(np.full(100, 7.0), np.zeros(100, dtype=np.int64), 1, 0.25)).all()
     assert np.isnan(roll_spread(np.array([1.0, 2.0]), np.zeros(2, dtype=np.int64), 1, 0.25)).all()
-
-
-def test_effective_spread_from_the_recorded_quote():
-    records = records_of(
-        [1, 3, 5], [1, -1, 0], [102, 100, 101], quotes=([100, 100, 100], [102, 102, 102])
-    )  # mid 101: both signed trades pay 2 ticks, the unsigned one does not count
-    got = effective_spread_ticks(records, np.array([0, 0, 1]), 2, NO_BOOK)
-    assert got[0] == 2.0
-    assert np.isnan(got[1])
-
-
-def test_effective_spread_from_the_book_strictly_before_the_trade():
-    dom = load_book(book([OPEN, OPEN + SECOND], [[100], [104]], [[1], [1]], [[102], [106]], [[1], [1]]))
-    records = records_of([1, 1], [1, 1], [103, 103])
-    # the first trade has no book before it; at the second's own instant the book already moved away
-    got = effective_spread_ticks(records, np.array([0, 1]), 2, dom)
-    assert np.isnan(got[0])
-    assert got[1] == 2 * (103 - 101)

@@ -23,6 +23,7 @@ from zanzibar_assets.ingestion.sources import find_sources, session_slices
 from zanzibar_assets.instruments import Instrument, load_instruments
 from zanzibar_assets_tests.analysis.laws import assert_conforms, assert_prefix
 from zanzibar_assets_tests.builders.market import CONFIG, known_by, random_cuts
+from zanzibar_assets_tests.builders.orderflow import fitted_models
 
 REAL_DATA = os.environ.get("ZANZIBAR_REAL_DATA")
 pytestmark = pytest.mark.skipif(
@@ -57,7 +58,9 @@ def tables(data: Session, past: pl.DataFrame) -> dict[str, pl.DataFrame]:
     return {
         "bars": bars,
         "vwap": build_vwap(data.ticks, bars, data.instrument, CONFIG),
-        "liquidity_features": build_liquidity_features(data.ticks, data.dom, bars, data.instrument, CONFIG),
+        "liquidity_features": build_liquidity_features(
+            data.ticks, data.dom, bars, fitted_models(), data.instrument, CONFIG
+        ),
         "technical_factors": build_technical_factors(bars, past, data.window, CONFIG),
         "regimes": build_regimes(bars, past, CONFIG),
     }

@@ -1,0 +1,83 @@
+"""What rested behind a level before and after it was run: visible depth, and size pulled untraded."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from zanzibar_assets.analysis._records import Floats, Ints
+from zanzibar_assets.analysis.book import Book, rows_known
+from zanzibar_assets.analysis.engine import Attr
+from zanzibar_assets.analysis.level_sweeps import Levels, Outcomes
+from zanzibar_assets.analysis.tick_sweeps import Trades
+
+NOTHING: dict[str, Attr] = {"depth_before": None, "depth_after": None, "pulled": None}
+
+
+def resting_before_and_after(
+    trades: Trades, book: Book, levels: Levels, done: Outcomes, decided: Ints
+) -> list[dict[str, Attr]]:
+    """For each decided level: lots resting beyond it on its side among the visible levels of the book.
+
+    ``depth_before`` in the book known strictly before the penetrating trade, ``depth_after`` in the one
+    known at the outcome; ``pulled`` sums, over prices beyond the level seen before and still in view,
+    what vanished beyond what aggressors of that side took there. None without a sound live book.
+    """
+    found = [dict(NOTHING) for _ in decided]
+    if len(book) == 0 or len(decided) == 0:
+        return found
+    before = _side_at(book, trades.ts_us[done.start[decided]], levels.side[decided], strictly=True)
+    after = _side_at(book, trades.ts_us[done.end[decided]], levels.side[decided], strictly=False)
+    for k, level in enumerate(decided.tolist()):
+        side, price = int(levels.side[level]), int(levels.price[level])
+        old, new = before[k], after[k]
+        found[k]["depth_before"] = None if old is None else _beyond(old, side, price)
+        found[k]["depth_after"] = None if new is None else _beyond(new, side, price)
+        if old is not None and new is not None:
+            part = slice(int(done.start[level]), int(done.end[level]) + 1)
+            taken = _taken(trades, part, side)
+            found[k]["pulled"] = _pulled(old, new, taken, side, price)
+    return found
+
+
+Resting = dict[int, float]
+"""Visible size by price of one side of the book."""
+
+
+def _side_at(book: Book, at_us: Ints, sides: Ints, *, strictly: bool) -> list[Resting | None]:
+    order = np.argsort(at_us, kind="stable")
+    row, live = np.empty(len(at_us), np.int64), np.empty(len(at_us), np.bool_)
+    row[order], live[order] = rows_known(book.known_us, at_us[order], strictly=strictly)
+    levels = book.at(row)
+    usable = live & book.sound[row]
+    return [
+        _resting(levels["ask_ticks" if side > 0 else "bid_ticks"][:, k],
+                 levels["ask_size" if side > 0 else "bid_size"][:, k]) if usable[k] else None
+        for k, side in enumerate(sides.tolist())
+    ]  # fmt: skip
+
+
+def _resting(ticks: Floats, size: Floats) -> Resting:
+    there = np.isfinite(ticks)
+    return dict(zip(ticks[there].astype(int).tolist(), size[there].tolist(), strict=True))
+
+
+def _beyond(resting: Resting, side: int, level: int) -> float:
+    return sum(size for price, size in resting.items() if side * (price - level) > 0)
+
+
+def _taken(trades: Trades, part: slice, side: int) -> Resting:
+    taken: Resting = {}
+    mine = trades.side[part] == side
+    for price, size in zip(trades.price[part][mine].tolist(), trades.size[part][mine].tolist(), strict=True):
+        taken[price] = taken.get(price, 0.0) + size
+    return taken
+
+
+def _pulled(old: Resting, new: Resting, taken: Resting, side: int, level: int) -> float:
+    """Vanished size beyond the level that was not traded, of prices within the new book's view."""
+    deepest = max(side * price for price in new)
+    return sum(
+        max(0.0, size - taken.get(price, 0.0) - new.get(price, 0.0))
+        for price, size in old.items()
+        if side * (price - level) > 0 and side * price <= deepest
+    )
