@@ -184,11 +184,12 @@ def _same_bytes(path: Path, stored: Iterable[ReadRange]) -> bool:
 def _lost(
     workspace: Workspace, path: Path, instrument: Instrument, held: dict[str, list[SourceSlice]]
 ) -> list[str]:
-    """Sessions that were built of a file which holds nothing of them any more."""
+    """Sessions that were built in part of a file which holds nothing of them any more."""
     found = []
     for table in RAW_TABLES:
         for record in workspace.manifest.of_table(table, instrument.id):
             session = str(record.key.session)
-            if session not in held and any(read.name == path.name for read in read_ranges(record.inputs)):
+            named = any(read.name == path.name for read in read_ranges(record.inputs))
+            if named and session not in held and not is_built(workspace, record.key):
                 found.append(session)
     return found

@@ -29,10 +29,16 @@ AUDIT_BYTES = 64 * 2**20
 
 
 def is_built(workspace: Workspace, key: PartitionKey) -> bool:
-    """True when the raw tables of a session hold exactly the bytes that its files hold now."""
+    """True when the raw tables of a session hold exactly the bytes that its files hold now.
+
+    What was built of a file that holds nothing of the session any more stays as it is.
+    """
     for table, kind in RAW_TABLES.items():
         record = workspace.manifest.get(table, key)
-        if record is None or not workspace.sources.holds(kind, key, record.inputs):
+        if record is None:
+            return False
+        gone = bool(record.inputs) and not workspace.sources.slices(kind, key)
+        if not gone and not workspace.sources.holds(kind, key, record.inputs):
             return False
     return True
 
