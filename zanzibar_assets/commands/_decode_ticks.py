@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import click
 import polars as pl
 
 from zanzibar_assets.commands._decode import ParquetStream, iso
@@ -53,8 +54,26 @@ def decode_ticks(path: Path, zone: str | None, out: Path | None) -> dict[str, An
         "bid_volume": totals["bid_volume"],
         "ask_volume": totals["ask_volume"],
         "simulated": _is_simulated(path),
+        **_adjustment(path, zone),
         "seconds": round(time.perf_counter() - began, 6),
     }
+
+
+def _adjustment(path: Path, zone: str | None) -> dict[str, Any]:
+    """What a daily export shows of back-adjustment, said on standard error too; nothing of other files."""
+    from zanzibar_assets.ingestion.adjusted import Adjustment, is_daily_export, judge_export
+
+    if zone is None or not text.is_text(path) or not is_daily_export(path):
+        return {}
+    owner = load_instruments().of_symbol(symbol_of(path))
+    found = judge_export(path, text.zone_of(zone), owner.tick_size if owner else None)
+    if found.verdict is not Adjustment.NONE_SEEN:
+        click.echo(
+            f"zanzibar: {path.name}: back-adjustment {found.verdict.value}: its prices are no levels and "
+            f"never belong beside raw contracts ({'; '.join(found.why)})",
+            err=True,
+        )
+    return {"back_adjusted": found.verdict.value, "back_adjusted_why": list(found.why)}
 
 
 def _volumes(kept: pl.DataFrame, scale: scid.Scale) -> dict[str, int]:

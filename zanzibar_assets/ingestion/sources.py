@@ -147,8 +147,20 @@ def owner_of(path: Path, instruments: Sequence[Instrument]) -> Instrument | None
     return owners[0] if owners else None
 
 
+def refuse_export(path: Path) -> None:
+    """Text exports feed no table: daily ones of futures may be back-adjusted, and levels need raw prices."""
+    if path.suffix.lower() in (".txt", ".csv"):
+        raise SourceError(
+            f"{path} is a text export and may not feed the graph",
+            expected="the contract's own .scid file: raw prices, in UTC, trade by trade",
+            got="bars in chart time whose past may be shifted by later rolls",
+            action="record the contract in Sierra; `zanzibar ticks` decodes exports and judges them",
+        )
+
+
 def source_file(path: Path, instrument: Instrument) -> SourceFile:
     """A file of an instrument as it stands now; SourceError when it may not feed it."""
+    refuse_export(path)
     with open_file(path) as stream:
         stat = os.fstat(stream.fileno())
         header = formats.parse_header(stream.read(formats.DEPTH_HEADER_BYTES), stat.st_size, str(path))
