@@ -34,6 +34,7 @@ def command(identifier: str, show_all: bool, check: bool, as_json: bool) -> None
     from zanzibar_assets.errors import UsageError
     from zanzibar_assets.reporting.trace import OTHER_BYTES, verify
     from zanzibar_assets.reporting.trace_rows import trace
+    from zanzibar_assets.store.evolution import load_where_possible
     from zanzibar_assets.store.manifest import Manifest
     from zanzibar_assets.store.opening import open_database, open_partition_store
 
@@ -46,7 +47,7 @@ def command(identifier: str, show_all: bool, check: bool, as_json: bool) -> None
     found = trace(
         identifier,
         Manifest(open_database(config)),
-        lambda record: lake.read(record.table, record.key, record.schema_version, record.fingerprint or ""),
+        lambda record: load_where_possible(lake, record),
         lambda name: str(source_path(config, name)),
     )
     for note in found.notes:
@@ -76,6 +77,8 @@ def source_path(config: Config, name: str) -> Path:
 
 def lines(chain: Sequence[Link], *, show_all: bool) -> list[str]:
     """The chain for people: rows first, near partitions, then the source bytes."""
+    from zanzibar_assets.reporting.trace import REBUILT, SUPERSEDED
+
     rows = [link for link in chain if link.kind not in ("table", "source")]
     bar_bytes = [link for link in chain if link.kind == "source" and link.fingerprint is None]
     tables = [link for link in chain if link.kind == "table"]
@@ -89,7 +92,10 @@ def lines(chain: Sequence[Link], *, show_all: bool) -> list[str]:
         found.append(f"  ... and {len(tables) - len(near)} partitions further away (--all shows them)")
     found += ["", "which come from these bytes:"]
     found += [f"  {link.fingerprint}  {link.source}{_state(link)}" for link in sources]
-    changed = sum(link.state.startswith("rebuilt") for link in tables)
+    before = sum(link.state.startswith(SUPERSEDED) for link in tables)
+    if before:
+        found += ["", f"{before} partitions were replaced since: shown as they were read then"]
+    changed = sum(link.state == REBUILT for link in tables)
     if changed:
         found += ["", f"{changed} partitions were rebuilt since: they are not what was read then"]
     return found

@@ -1,7 +1,8 @@
 """From stored partitions back to source bytes: the walk over the manifest's input records.
 
-Breadth first: each partition once, at its least number of steps from the start. A link's ``state``
-says whether what stands in the store now is what was read then.
+Breadth first: each partition once, at its least number of steps from the start. A partition that was
+replaced since is followed in the version that was read then; a link's ``state`` says so, and where
+that version is not known any more.
 """
 
 from __future__ import annotations
@@ -12,17 +13,25 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from zanzibar_assets.contracts.registry import TABLES
 from zanzibar_assets.store.inputs import SOURCE_PREFIX
-from zanzibar_assets.store.keys import PartitionKey
-from zanzibar_assets.store.manifest import ABSENT, KNOWN_LATER, UP_TO, InputRecord, Manifest, PartitionRecord
+from zanzibar_assets.store.manifest import (
+    ABSENT,
+    KNOWN_LATER,
+    InputRecord,
+    PartitionRecord,
+    PartitionVersion,
+)
 from zanzibar_assets.store.partition_store import DATABASE_PREFIX
-from zanzibar_assets.vocabulary import Grain, Stage
+from zanzibar_assets.store.versions import Records, as_read
+from zanzibar_assets.vocabulary import Grain, Stage, from_us
 
 CURRENT = "as it was read"
 REBUILT = "rebuilt since: this is not what was read"
+SUPERSEDED = "superseded"
+"""State of a version that was read and has been replaced since; when and why follow."""
 NOT_USED = "not used"
 SAME_BYTES = "the same bytes now"
 OTHER_BYTES = "CHANGED: the file does not hold these bytes any more"
@@ -52,20 +61,6 @@ class Link:
         return asdict(self)
 
 
-class Records(Protocol):
-    """What the walk needs of the manifest."""
-
-    def get(self, table: str, key: PartitionKey) -> PartitionRecord | None:
-        """Record of a partition."""
-        ...
-
-    def of_table(
-        self, table: str, instrument: str | None = None, through: str | None = None
-    ) -> list[PartitionRecord]:
-        """Records of a table, of an instrument, up to a session."""
-        ...
-
-
 PathOf = Callable[[str], str]
 """Where a source file or the inbox stands, by the name that the manifest keeps."""
 
@@ -79,33 +74,55 @@ def walk(
     and those of no instrument are followed from there.
     """
     links: list[Link] = []
-    seen: set[tuple[str, str]] = set()
+    seen: set[tuple[str, str, str]] = set()
     rebuilt: set[str] = set()  # read by one of the others, and not any more what was read
-    queue: deque[tuple[PartitionRecord, str, int]] = deque((record, ROOT, 0) for record in starts)
-    seen.update((record.table, str(record.key)) for record, _, _ in queue)
-    while queue:
-        record, state, steps = queue.popleft()
-        links.append(_table_link(record, state, steps))
-        for read in record.inputs:
-            if _concerns_another(record, read, instrument):
+    for visit in visits(starts, records, instrument=instrument):
+        links.append(_table_link(visit.record, visit.state, visit.steps))
+        for read in visit.record.inputs:
+            if _concerns_another(visit.record, read, instrument):
                 continue
             if read.table.startswith(SOURCE_PREFIX):
-                _add_once(links, seen, _source_link(read, steps + 1, path_of))
+                _add_once(links, seen, _source_link(read, visit.steps + 1, path_of))
                 continue
-            for found, found_state in _resolve(read, record, records):
+            for found, state in _resolve(read, visit.record, records):
                 if found is None:
-                    _add_once(links, seen, _absent_link(read, steps + 1))
-                    continue
-                if found_state == REBUILT:
+                    _add_once(links, seen, _absent_link(read, visit.steps + 1))
+                elif state == REBUILT:
                     rebuilt.add(f"{found.table} {found.key}")
-                if (found.table, str(found.key)) not in seen:
-                    seen.add((found.table, str(found.key)))
-                    queue.append((found, found_state, steps + 1))
     return [replace(link, state=REBUILT) if link.id in rebuilt else link for link in links]
 
 
-def _add_once(links: list[Link], seen: set[tuple[str, str]], link: Link) -> None:
-    name = (link.kind, f"{link.id} {link.source}")
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """A partition on the walk, in the version that was read."""
+
+    record: PartitionRecord
+    state: str
+    steps: int
+
+
+def visits(starts: Iterable[PartitionRecord], records: Records, *, instrument: str | None) -> Iterator[Visit]:
+    """The starting partitions and every one that they were made from, nearest first, each version once."""
+    queue = deque(Visit(record, ROOT, 0) for record in starts)
+    seen = {_identity(visit.record) for visit in queue}
+    while queue:
+        visit = queue.popleft()
+        yield visit
+        for read in visit.record.inputs:
+            if read.table.startswith(SOURCE_PREFIX) or _concerns_another(visit.record, read, instrument):
+                continue
+            for found, state in _resolve(read, visit.record, records):
+                if found is not None and _identity(found) not in seen:
+                    seen.add(_identity(found))
+                    queue.append(Visit(found, state, visit.steps + 1))
+
+
+def _identity(record: PartitionRecord) -> tuple[str, str, str | None]:
+    return record.table, str(record.key), record.fingerprint
+
+
+def _add_once(links: list[Link], seen: set[tuple[str, str, str]], link: Link) -> None:
+    name = (link.kind, f"{link.id} {link.source}", link.fingerprint or "")
     if name not in seen:
         seen.add(name)
         links.append(link)
@@ -127,17 +144,18 @@ def _resolve(
     if read.fingerprint in (ABSENT, KNOWN_LATER):
         yield None, NOT_USED
         return
-    if UP_TO in read.key:
-        instrument, through = read.key.split("|" + UP_TO, 1)
-        found = records.of_table(read.table, instrument, through)
-        state = CURRENT if Manifest.query_fingerprint(found) == read.fingerprint else REBUILT
-        yield from ((record, state) for record in found if record.fingerprint == record.state)
-        return
-    record = records.get(read.table, PartitionKey.parse(read.key))
-    if record is None:
+    then = as_read(read, reader, records)
+    if not then.versions:
         yield None, REBUILT
-        return
-    yield record, CURRENT if record.state == read.fingerprint else REBUILT
+    for version in then.versions:
+        yield version.record, _state_of(version) if then.exact else REBUILT
+
+
+def _state_of(version: PartitionVersion) -> str:
+    if version.superseded_us is None:
+        return CURRENT
+    when = f"{from_us(version.superseded_us):%Y-%m-%d %H:%M:%S} UTC"
+    return f"{SUPERSEDED} at {when} because {version.reason}"
 
 
 def _place(record: PartitionRecord) -> str:

@@ -11,9 +11,10 @@ import polars as pl
 
 from zanzibar_assets.errors import StoreError
 from zanzibar_assets.ingestion.formats import SCID_HEADER_BYTES, SCID_RECORD_BYTES
-from zanzibar_assets.reporting.trace import Link, PathOf, Records, walk
+from zanzibar_assets.reporting.trace import Link, PathOf, visits, walk
 from zanzibar_assets.store.inputs import SOURCE_PREFIX
 from zanzibar_assets.store.keys import PartitionKey
+from zanzibar_assets.store.versions import Records
 from zanzibar_assets.vocabulary import Verdict
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ def trace(identifier: str, records: Records, load: Load, path_of: PathOf) -> Tra
             action="take one from the final screen, the session's page or `zanzibar run --json`",
         )
     first, *others = matches
+    reader.follow(first.record)
     notes = [f"{m.kind} {identifier} also stands in {m.record.table} {m.record.key}" for m in others]
     rows = list(reader.rows(first))
     instrument = next((r.row["instrument"] for r in rows if r.row.get("instrument")), None)
@@ -76,30 +78,44 @@ def trace(identifier: str, records: Records, load: Load, path_of: PathOf) -> Tra
 
 
 class _Reader:
-    """Looks rows up in stored partitions; each partition is loaded once."""
+    """Looks rows up in stored partitions, in the versions that were read; each is loaded once."""
 
     def __init__(self, records: Records, load: Load) -> None:
         self._records = records
         self._load = load
-        self._frames: dict[tuple[str, str], pl.DataFrame] = {}
+        self._frames: dict[tuple[str, str, str | None], pl.DataFrame] = {}
+        self._as_read: dict[tuple[str, PartitionKey], PartitionRecord] = {}
+
+    def follow(self, start: PartitionRecord) -> None:
+        """Look from now on into what this partition was made from, not into what replaced it."""
+        for visit in visits([start], self._records, instrument=None):
+            self._as_read.setdefault((visit.record.table, visit.record.key), visit.record)
+
+    def _record(self, table: str, key: PartitionKey) -> PartitionRecord | None:
+        found = self._as_read.get((table, key))
+        return self._records.get(table, key) if found is None else found
 
     def frame(self, record: PartitionRecord) -> pl.DataFrame:
         """Frame of a partition."""
-        key = (record.table, str(record.key))
+        key = (record.table, str(record.key), record.fingerprint)
         if key not in self._frames:
             self._frames[key] = self._load(record)
         return self._frames[key]
 
     def search(self, identifier: str) -> Iterator[Found]:
-        """Rows that carry the identifier: the first kind that has any, newest session first."""
+        """Rows that carry the identifier: the first kind that has any, newest session first.
+
+        What stands in no current partition is looked for in those that were replaced.
+        """
         kind_wanted, _, name = identifier.rpartition(":")
-        for kind, table, column in SEARCHED:
-            if kind_wanted not in ("", kind):
-                continue
-            found = list(self._matching(kind, table, column, name))
-            if found:
-                yield from found
-                return
+        for of_table in (self._usable, self._replaced):
+            for kind, table, column in SEARCHED:
+                if kind_wanted not in ("", kind):
+                    continue
+                found = list(self._matching(kind, of_table(table), column, name))
+                if found:
+                    yield from found
+                    return
 
     def rows(self, start: Found) -> Iterator[Found]:
         """The start and the rows it came from: deal, order, signal, raw signal."""
@@ -147,8 +163,7 @@ class _Reader:
 
     def _tick_links(self, bar: Found, key: PartitionKey, steps: int, path_of: PathOf) -> list[Link]:
         """The byte ranges of the records that the bar was built from, one a file."""
-        record = self._records.get("clean_ticks", key)
-        raw = self._records.get("raw_ticks", key)
+        record, raw = self._record("clean_ticks", key), self._record("raw_ticks", key)
         if record is None or record.verdict is not Verdict.OK or raw is None:
             return []
         inside = pl.col("event_ts").is_between(bar.row["event_ts"], bar.row["known_at"], closed="left")
@@ -172,18 +187,27 @@ class _Reader:
             if len(names) == 1
         ]
 
-    def _matching(self, kind: str, table: str, column: str, name: str) -> Iterator[Found]:
+    def _matching(self, kind: str, records: list[PartitionRecord], column: str, name: str) -> Iterator[Found]:
         numeric = column.endswith("_ticket")
         if numeric and not (name.isascii() and name.isdigit()):
             return
         value: int | str = int(name) if numeric else name
-        for record in sorted(self._usable(table), key=lambda r: str(r.key.session), reverse=True):
+        for record in sorted(records, key=lambda r: str(r.key.session), reverse=True):
             hits = self.frame(record).filter(pl.col(column) == value)
             if hits.height:
                 yield Found(kind, record, hits.row(0, named=True))
 
     def _usable(self, table: str) -> list[PartitionRecord]:
         return [r for r in self._records.of_table(table) if r.verdict is Verdict.OK]
+
+    def _replaced(self, table: str) -> list[PartitionRecord]:
+        """Earlier versions of a table's partitions, those of one partition newest first."""
+        return [
+            version.record
+            for record in self._records.of_table(table)
+            for version in self._records.versions(table, record.key)
+            if version.record.verdict is Verdict.OK
+        ]
 
     def _one(
         self, kind: str, table: str, beside: PartitionRecord, column: str, value: object
@@ -192,7 +216,7 @@ class _Reader:
         return self._in(kind, table, beside.key, column, value)
 
     def _in(self, kind: str, table: str, key: PartitionKey, column: str, value: object) -> Found | None:
-        record = self._records.get(table, key)
+        record = self._record(table, key)
         if record is None or record.verdict is not Verdict.OK or value is None:
             return None
         hits = self.frame(record).filter(pl.col(column) == value)

@@ -91,6 +91,13 @@ def load(store: PartitionStore, record: PartitionRecord) -> pl.DataFrame:
     return migrate(record.table, record.schema_version, frame)
 
 
+def load_where_possible(store: PartitionStore, record: PartitionRecord) -> pl.DataFrame:
+    """Frame of a record in the form of today's contract or, where that cannot be had, as it is stored."""
+    if record.table in TABLES and obstacle(record.table, record.schema_version) is None:
+        return load(store, record)
+    return load_as_stored(store, record)
+
+
 def load_as_stored(store: PartitionStore, record: PartitionRecord) -> pl.DataFrame:
     """Frame of a record, verified, with the columns that it was written with."""
     if record.fingerprint is None:

@@ -12,6 +12,7 @@ from zanzibar_assets.reporting.trace import (
     OTHER_BYTES,
     REBUILT,
     SAME_BYTES,
+    SUPERSEDED,
     Link,
     verify,
     walk,
@@ -77,9 +78,25 @@ def test_sources_carry_file_byte_range_and_hash(manifest):
 
 def test_a_rebuilt_input_is_told_from_the_one_that_was_read(manifest):
     manifest.put(record("bars", EVE, "other", inputs=(("clean_ticks", EVE, "ct" + EVE),)))
-    states = {link.id: link.state for link in chain(manifest)}
-    assert states[f"bars {EVE}"] == REBUILT
-    assert states[f"bars {DAY}"] == CURRENT
+    links = by_id(chain(manifest))
+    assert links[f"bars {DAY}"].state == CURRENT
+    read = links[f"bars {EVE}"]
+    assert read.fingerprint == "b" + EVE
+    assert read.state == f"{SUPERSEDED} at 1970-01-01 00:00:00 UTC because forced"
+
+
+def test_a_corrected_source_leaves_the_old_bytes_in_the_chain(manifest):
+    corrected = (("source:ES.scid", "bytes 96-176", "new bytes"),)
+    manifest.put(record("raw_ticks", DAY, "rt2", inputs=corrected))
+    links = chain(manifest)
+    assert by_id(links)[f"raw_ticks {DAY}"].fingerprint == "rt" + DAY
+    assert "because source changed" in by_id(links)[f"raw_ticks {DAY}"].state
+    assert {s.fingerprint for s in links if s.kind == "source"} == {"h" + DAY, "h" + EVE}
+
+
+def test_a_version_that_nobody_knows_any_more_is_told(manifest):
+    manifest.put(record("raw_signals", DAY, "rs2", inputs=(("bars", DAY, "never stored"),)))
+    assert by_id(chain(manifest))[f"bars {DAY}"].state == REBUILT
 
 
 def test_what_was_looked_for_and_not_there_is_said(manifest):
@@ -150,5 +167,7 @@ def test_verify_hashes_the_bytes_again(tmp_path):
 def test_a_start_that_another_start_read_differently_is_told(manifest):
     manifest.put(record("bars", DAY, "other"))
     starts = [manifest.get(table, PartitionKey.parse(DAY)) for table in ("raw_signals", "bars")]
-    links = by_id(walk(starts, manifest, instrument="SIM_ES", path_of=str))
-    assert links[f"bars {DAY}"].state == REBUILT
+    links = walk(starts, manifest, instrument="SIM_ES", path_of=str)
+    bars = {link.fingerprint: link.state for link in links if link.id == f"bars {DAY}"}
+    assert bars["other"] == CURRENT
+    assert bars["b" + DAY].startswith(SUPERSEDED)
