@@ -146,3 +146,95 @@ def hayashi_yoshida(a, b, at, lag=0):
             if max(e, v) <= at and max(s, u - lag) < min(e, v - lag):
                 total += x * y
     return total
+
+
+def absorptions(trades, window, tau, give):
+    """[(trigger, known, price, aggressor, progress, volume)] of (ts, price, size, side, least) trades.
+
+    Everything is counted anew at each trade: volume of the aggressor at the price within the window
+    and since the last trigger or outcome there.
+    """
+    waiting, out, since, volumes = [], [], {}, {}
+    for i, (ts, price, _, side, least) in enumerate(trades):
+        for trigger in list(waiting):
+            t0, p0, _, s0, _ = trades[trigger]
+            if ts <= t0 + tau:
+                continue
+            waiting.remove(trigger)
+            after = trades[trigger + 1 : i]
+            progress = max([s0 * (p - p0) for _, p, _, _, _ in after], default=0)
+            if progress <= give:
+                more = sum(q for _, p, q, s, _ in after if (p, s) == (p0, s0))
+                out.append((trigger, i, p0, s0, max(progress, 0), volumes[trigger] + more))
+                since[p0, s0] = i
+        if side == 0:
+            continue
+        first = since.get((price, side), 0)
+        volume = sum(
+            q
+            for k, (t, p, q, s, _) in enumerate(trades[: i + 1])
+            if k >= first and t >= ts - window and (p, s) == (price, side)
+        )
+        alive = any(
+            trades[w][1] == price
+            and trades[w][3] == side
+            and all(side * (p - price) <= give for _, p, _, _, _ in trades[w + 1 : i + 1])
+            for w in waiting
+        )
+        if volume >= least and not alive:
+            volumes[i] = volume
+            waiting.append(i)
+            since[price, side] = i + 1
+    return out
+
+
+def refills(trades, updates, side, restored, within, least):
+    """[(first fill, update, executed, shown before, refills)] of trades and (ts, price, shown) updates.
+
+    Trades are (ts, price, size, side). Run by run: the updates at one best price, and the trades that
+    took it, event after event. The first update of all only starts the book.
+    """
+    out, start = [], 1
+    while start < len(updates):
+        end = start
+        while end + 1 < len(updates) and updates[end + 1][1] == updates[start][1]:
+            end += 1
+        out += _refills_of_run(trades, updates, (start, end), side, restored, within, least)
+        start = end + 1
+    return out
+
+
+def _refills_of_run(trades, updates, span, side, restored, within, least):
+    price, (start, end) = updates[span[0]][1], span
+    stop = updates[end + 1][0] if end + 1 < len(updates) else updates[end][0]
+    events = [(ts, 1, k) for k, (ts, _, _) in enumerate(updates) if start < k <= end]
+    events += [
+        (ts, 0, k)
+        for k, (ts, p, _, s) in enumerate(trades)
+        if p == price and s == side and updates[start][0] < ts <= stop
+    ]
+    shown = before = updates[start][2]
+    first = fill = None
+    executed = times = 0
+    dropped = False
+    for ts, is_update, k in sorted(events):
+        if not is_update:
+            if first is None:
+                first, before = k, shown
+            executed += trades[k][2]
+            if fill is None:
+                fill, dropped = (ts, shown), False
+            continue
+        shown = updates[k][2]
+        if fill is None:
+            continue
+        low = shown < restored * fill[1]
+        if ts - fill[0] > within:
+            fill = None
+        elif low:
+            dropped = True
+        elif dropped:
+            times, fill = times + 1, None
+            if executed > before and times >= least:
+                return [(first, k, executed, before, times)]
+    return []
