@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from zanzibar_assets.errors import StoreError
+from zanzibar_assets.store.disk import explained, sync_folder, temporary_name
 from zanzibar_assets.store.migrations import HEAD
 from zanzibar_assets.store.places import READS_ONLY, PostgresSchema, SqliteFile
 from zanzibar_assets.store.schema import METADATA
@@ -71,7 +72,9 @@ def _exists(connection: Connection, table: str) -> bool:
     if connection.dialect.name == "sqlite":
         text, values = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", (table,)
     else:
-        text, values = "SELECT 1 WHERE to_regclass(%s) IS NOT NULL", (table,)
+        # to_regclass would answer from a cache that the wait for the lock does not renew
+        text = "SELECT 1 FROM pg_tables WHERE schemaname = current_schema() AND tablename = %s"
+        values = (table,)
     return connection.exec_driver_sql(text, values).first() is not None
 
 
@@ -112,17 +115,15 @@ def _mark(connection: Connection) -> None:
 def _copy_beside(path: Path) -> Path:
     """``<file>.before-<revision>``: the database as it is now, whole and synced."""
     target = path.with_name(f"{path.name}.before-{HEAD}")
-    temporary = target.with_name(target.name + ".partial")
-    try:
-        with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(temporary)) as copy:
-            source.backup(copy)
-        _sync(temporary)
-        temporary.replace(target)
-    finally:
-        temporary.unlink(missing_ok=True)
+    temporary = temporary_name(target)
+    with explained(f"copying {path.name} before its migration", target):
+        try:
+            with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(temporary)) as copy:
+                source.backup(copy)
+            with temporary.open("rb+") as stream:
+                os.fsync(stream.fileno())
+            temporary.replace(target)
+            sync_folder(target.parent)
+        finally:
+            temporary.unlink(missing_ok=True)
     return target
-
-
-def _sync(path: Path) -> None:
-    with path.open("rb+") as stream:
-        os.fsync(stream.fileno())

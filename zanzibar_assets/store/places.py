@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from zanzibar_assets.errors import ConfigError, StoreError
+from zanzibar_assets.store.disk import explained
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from zanzibar_assets.store.postgres_link import PostgresLink
 
 BUSY_SECONDS = 30.0
+WAIT_SECONDS = 0.01
 READS_ONLY = "zanzibar_reads_only"
 """Execution option of an SQLite connection that only looks: it takes no lock."""
 METADATA_SUFFIX = "_meta"
@@ -38,7 +41,13 @@ class SqliteFile:
 
     def prepare(self) -> None:
         """Make the folder."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with explained("making the home folder", self.path.parent):
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+        except (FileExistsError, NotADirectoryError) as error:
+            raise StoreError(
+                f"{self.path.parent} is no folder", action="choose another home with ZANZIBAR_HOME"
+            ) from error
 
     def engine(self) -> Engine:
         """An engine whose transactions this module begins: the driver's own come too late for DDL."""
@@ -54,7 +63,7 @@ class SqliteFile:
             self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
         )
         try:
-            connection.execute("PRAGMA journal_mode=WAL")
+            _use_wal(connection)
             connection.execute("PRAGMA synchronous=NORMAL")
         except sqlite3.Error:
             connection.close()
@@ -113,11 +122,15 @@ class PostgresSchema:
     def prepare(self) -> None:
         """Make the schema where it is missing."""
         with self.link.transaction() as cursor:
-            cursor.execute("SELECT to_regnamespace(%s) IS NULL", (self.schema,))
-            if cursor.fetchone() == (True,):
+            if not self._exists(cursor):
                 cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (self.schema,))
-                cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {self.schema}")
+                if not self._exists(cursor):
+                    cursor.execute(f"CREATE SCHEMA {self.schema}")
         self.link.close()
+
+    def _exists(self, cursor: Any) -> bool:
+        cursor.execute("SELECT 1 FROM pg_namespace WHERE nspname = %s", (self.schema,))
+        return cursor.fetchone() is not None
 
     def engine(self) -> Engine:
         """A pool whose connections are tried before use; the engine itself knows no address."""
@@ -156,14 +169,8 @@ class PostgresSchema:
 
         try:
             yield
-        except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
-            raise StoreError(
-                "PostgreSQL went away",
-                got=self.link.redact(str(error)),
-                action="when the server is back, run the same command again",
-            ) from None
         except psycopg2.Error as error:
-            raise StoreError("PostgreSQL refused", got=self.link.redact(str(error))) from None
+            raise self.link.plainly(error) from None
 
 
 @contextmanager
@@ -181,6 +188,20 @@ def as_driver_errors() -> Iterator[None]:
             got=str(error),
             action="run fewer steps at once",
         ) from error
+
+
+def _use_wal(connection: sqlite3.Connection) -> None:
+    """Write-ahead logging; SQLite does not wait by itself while another process turns it on."""
+    ends = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > ends:
+                raise
+            time.sleep(WAIT_SECONDS)
+        else:
+            return
 
 
 def _begin_immediate(connection: Connection) -> None:

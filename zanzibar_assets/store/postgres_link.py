@@ -66,7 +66,7 @@ class PostgresLink:
                     cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
                 yield cursor
         except psycopg2.Error as error:
-            raise self._plainly(error) from None
+            raise self.plainly(error) from None
 
     def open(self) -> Any:
         """A new connection, for a pool that keeps it."""
@@ -79,10 +79,12 @@ class PostgresLink:
             connection.close()
         self._local.connection = None
 
-    def _plainly(self, error: psycopg2.Error) -> StoreError:
+    def plainly(self, error: psycopg2.Error) -> StoreError:
         """What the server said in plain words, without the address."""
         said = self.redact(str(error))
-        code = error.pgcode or ("gone" if "server closed the connection" in said else "")
+        code = error.pgcode or ""
+        if _broken(error, said):
+            code = "gone"
         kind, cause, action = _CAUSES.get(code, (StoreError, "PostgreSQL refused", ""))
         return kind(cause, got=said, action=action)
 
@@ -130,6 +132,15 @@ class PostgresLink:
                 f"{DATABASE_VARIABLE} cannot be parsed", action="percent-encode special characters in it"
             ) from None
         return connection
+
+
+def _broken(error: psycopg2.Error, said: str) -> bool:
+    """Whether the connection itself is at an end: the server stops, crashed, or closed it."""
+    import psycopg2
+
+    stopping = (error.pgcode or "").startswith("57P")
+    closed = isinstance(error, psycopg2.InterfaceError) or "server closed the connection" in said
+    return stopping or closed
 
 
 def _secrets(rest: str) -> tuple[str, ...]:
