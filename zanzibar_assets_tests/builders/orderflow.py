@@ -81,19 +81,19 @@ def _book_beside(rng, stamps, price, updates, span):
 
 def _filled_up_again(start, price, within):
     """Every 20 s a best price that shows 10, takes 6 three times and shows 10 again each time."""
-    ms, stamps, sides, updates = 1000, [], [], []
+    ms, trades, updates = 1000, [], []
     for episode, at in enumerate(range(start + 20 * SECOND, within.close_us - 20 * SECOND, 20 * SECOND)):
-        side = 1 if episode % 2 else -1
-        updates += [(at - 20 * ms, side, 8.0), (at - 10 * ms, side, 10.0)]
+        side, bid = 1 if episode % 2 else -1, price - episode // 2 % 2
+        updates += [(at - 20 * ms, bid, side, 8.0), (at - 10 * ms, bid, side, 10.0)]
         for k in range(3):
-            stamps.append(at + k * 200 * ms)
-            sides.append(side)
-            updates += [(stamps[-1] + 50 * ms, side, 4.0), (stamps[-1] + 100 * ms, side, 10.5)]
-    traded = [price if side > 0 else price - 1 for side in sides]
+            stamp = at + k * 200 * ms
+            trades.append((stamp, bid + (side > 0), side))
+            updates += [(stamp + 50 * ms, bid, side, 4.0), (stamp + 100 * ms, bid, side, 10.5)]
+    stamps, traded, sides = (np.array(column) for column in zip(*trades, strict=True))
     frame = ticks(stamps, traded, 6.0 + np.arange(len(stamps)) / 1024, sides, opens_us=within.open_us)
-    bid_size, ask_size = ([[size if side == s else 7.0] for _, side, size in updates] for s in (-1, 1))
-    bids, asks = [[price - 1]] * len(updates), [[price]] * len(updates)
-    return frame, book([at for at, _, _ in updates], bids, bid_size, asks, ask_size)
+    bid_size, ask_size = ([[size if side == s else 7.0] for _, _, side, size in updates] for s in (-1, 1))
+    bids, asks = ([[bid + more] for _, bid, _, _ in updates] for more in (0, 1))
+    return frame, book([row[0] for row in updates], bids, bid_size, asks, ask_size)
 
 
 def mirrored_ticks(frame: pl.DataFrame, about: int) -> pl.DataFrame:
