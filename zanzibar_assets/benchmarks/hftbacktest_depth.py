@@ -1,18 +1,21 @@
-"""The peer of the book benchmark, run by an interpreter that has hftbacktest: seconds as JSON.
+"""The peer of the book benchmark, run by an interpreter that has hftbacktest.
 
-Arguments: events (npz of stamps in us, ticks, sizes, Sierra commands), tick size, rounds.
+Arguments: events (npz of stamps in us, ticks, sizes, Sierra commands), tick size, rows at most, file
+for the rows. It says ``ready`` as JSON after a first run, then answers each line ``run`` with its
+seconds: the events stay preloaded, and whoever asks can take turns with it.
 """
 
 from __future__ import annotations
 
 import json
-import statistics
 import sys
 import time
 from typing import Any
 
 LEVELS = 10
 STEP_NS = 100_000_000
+DAY_NS = 86_400_000_000_000
+FOR_EVER_NS = 10**18
 
 
 def events_of(file: str, tick_size: float) -> Any:
@@ -46,45 +49,59 @@ def events_of(file: str, tick_size: float) -> Any:
 
 
 def walker() -> Any:
-    """Compiled loop: step through time, read the top levels of both sides at each step."""
-    import numpy as np
+    """Compiled loop: on to the next event, then to the instant after it; the top levels of both sides.
+
+    An instant shows what is stamped strictly before it, and silence is jumped over: stepping through
+    it would cost the peer every empty instant.
+    """
     from numba import njit
 
     @njit
-    def walk(backtest: Any, out: Any) -> int:
-        steps = 0
-        while backtest.elapse(STEP_NS) == 0:
+    def walk(backtest: Any, stamps: Any, ticks: Any, sizes: Any) -> int:
+        rows, ended = 0, False
+        while not ended and rows < len(stamps):
+            if backtest.wait_next_feed(False, FOR_EVER_NS) == 1:
+                break
+            now = backtest.current_timestamp
+            midnight = now - now % DAY_NS
+            instant = midnight + ((now - midnight) // STEP_NS + 1) * STEP_NS
+            ended = backtest.elapse(instant - 1 - now) == 1
             depth = backtest.depth(0)
-            row = out[steps % len(out)]
-            found, tick = 0, depth.best_bid_tick
-            while found < LEVELS and tick >= depth.roi_lb_tick:
-                size = depth.bid_qty_at_tick(tick)
-                if size > 0:
-                    row[found, 0], row[found, 1] = tick, size
+            bids, asks, low = depth.bid_depth, depth.ask_depth, depth.roi_lb_tick
+            found, at = 0, depth.best_bid_tick - low
+            while found < LEVELS and at >= 0:
+                if bids[at] > 0:
+                    ticks[rows, found], sizes[rows, found] = at + low, bids[at]
                     found += 1
-                tick -= 1
-            found, tick = 0, depth.best_ask_tick
-            while found < LEVELS and tick <= depth.roi_ub_tick:
-                size = depth.ask_qty_at_tick(tick)
-                if size > 0:
-                    row[LEVELS + found, 0], row[LEVELS + found, 1] = tick, size
+                at -= 1
+            found, at = 0, depth.best_ask_tick - low
+            while found < LEVELS and at < len(asks):
+                if asks[at] > 0:
+                    ticks[rows, LEVELS + found], sizes[rows, LEVELS + found] = at + low, asks[at]
                     found += 1
-                tick += 1
-            steps += 1
-        return steps
+                at += 1
+            stamps[rows] = instant
+            rows += 1
+        return rows
 
-    return walk, np.zeros((1_000, 2 * LEVELS, 2))
+    return walk
 
 
-def main(file: str, tick_size: float, rounds: int) -> None:
-    """Time the walk and print the median."""
+def main(file: str, tick_size: float, capacity: int, rows_file: str) -> None:
+    """Prepare, run once, write the rows, then run as often as asked."""
+    import numpy as np
     from hftbacktest import BacktestAsset, ROIVectorMarketDepthBacktest
 
     events, low, high = events_of(file, tick_size)
-    walk, out = walker()
-    seconds = []
-    steps = 0
-    for _ in range(rounds + 1):  # the first one compiles
+    walk = walker()
+    width = 2 * LEVELS
+    out = (
+        np.zeros(capacity, np.int64),
+        np.zeros((capacity, width), np.int64),
+        np.zeros((capacity, width)),
+    )
+
+    def timed() -> tuple[float, int]:
         asset = (
             BacktestAsset()
             .data([events])
@@ -100,12 +117,24 @@ def main(file: str, tick_size: float, rounds: int) -> None:
         )
         backtest = ROIVectorMarketDepthBacktest([asset])
         began = time.perf_counter()
-        steps = int(walk(backtest, out))
-        seconds.append(time.perf_counter() - began)
+        rows = int(walk(backtest, *out))
+        seconds = time.perf_counter() - began
         backtest.close()
-    result = {"median_seconds": statistics.median(seconds[1:]), "steps": steps, "events": len(events)}
-    sys.stdout.write(json.dumps(result) + "\n")
+        return seconds, rows
+
+    _, rows = timed()  # compiles
+    np.savez(rows_file, stamps=out[0][:rows] // 1_000, ticks=out[1][:rows], sizes=out[2][:rows])
+    _say({"ready": True, "rows": rows, "events": len(events)})
+    for line in sys.stdin:
+        if line.strip() != "run":
+            break
+        _say({"seconds": timed()[0]})
+
+
+def _say(what: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(what) + "\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], float(sys.argv[2]), int(sys.argv[3]))
+    main(sys.argv[1], float(sys.argv[2]), int(sys.argv[3]), sys.argv[4])

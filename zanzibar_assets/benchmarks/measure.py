@@ -16,7 +16,8 @@ from typing import Any
 class Figure:
     """One measured figure; ``ratio`` is the peer's over ours: above 1 for what ours does sooner or smaller.
 
-    ``peer_value`` is None where the peer could not be measured; ``note`` then says why.
+    ``peer_value`` is None where the peer could not be measured; ``note`` then says why. ``wanted`` is
+    the least ratio that is aimed at.
     """
 
     what: str
@@ -25,6 +26,7 @@ class Figure:
     peer: str | None = None
     peer_value: float | None = None
     note: str | None = None
+    wanted: float | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """JSON of the figure."""
@@ -37,6 +39,7 @@ class Figure:
             "peer": self.peer,
             "peer_value": None if self.peer_value is None else _short(self.peer_value),
             "ratio": ratio,
+            "wanted": self.wanted,
         }
         return found if self.note is None else {**found, "note": self.note}
 

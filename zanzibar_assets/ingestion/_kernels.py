@@ -1,186 +1,37 @@
-"""Compiled loops of the order book. Imported lazily: numba costs a second.
-
-A side is a sorted run ``[head, tail)`` within an array, its best level last. Prices are found by
-their order, not by their distance: a book of levels far apart costs what a dense one does, where an
-array indexed by price would have to be scanned over the gaps and moved with the market. What
-changes near the best price moves a few items; the run has room at both ends, so a level far away
-moves the worse part of it only, and a snapshot written best to worst appends.
-"""
+"""Compiled replay of depth records over the levels of ``_level_kernels``. Imported lazily."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
+from zanzibar_assets.ingestion._level_kernels import (
+    BATCHES,
+    BEFORE_SNAPSHOT,
+    BEST_ASK,
+    BEST_BID,
+    CROSSED,
+    FRESH,
+    LAST_STAMP,
+    LOCKED,
+    ONE_SIDED,
+    OUT_OF_ORDER,
+    PENDING,
+    SNAPSHOT_SEEN,
+    Floats,
+    Ints,
+    Words,
+    apply,
+    compiled,
+    write_row,
+)
 
 US_PER_DAY = 86_400_000_000
-BID_HEAD, BID_TAIL, ASK_HEAD, ASK_TAIL, PENDING, LAST_STAMP, SNAPSHOT_SEEN, FRESH = range(8)
-"""Slots of the state: bounds of both runs, pending grid instant (-1: none), running stamp, whether a
-CLEAR was seen, and whether one has come since the last batch that was due for a row."""
-STATE_SLOTS = 8
-BATCHES, CROSSED, LOCKED, UNKNOWN_DELETES, CLEARS, OUT_OF_ORDER, BEFORE_SNAPSHOT, ONE_SIDED = range(8)
-"""Slots of the counter array."""
-COUNTER_SLOTS = 8
 EVERY_BATCH, ON_CHANGE, ON_GRID = 0, 1, 2
 """When a row is written."""
-NEAR = 12
-"""Levels next to the best one that are compared one by one before the run is halved."""
 
 
-@njit(cache=True)
-def _find(keys: Ints, head: int, tail: int, key: int) -> int:
-    """Index of the first key not below ``key`` in ``[head, tail)``."""
-    near = max(head, tail - NEAR)
-    at = tail
-    while at > near and keys[at - 1] >= key:
-        at -= 1
-    if at > near or near == head:
-        return at
-    low, high = head, near
-    while low < high:
-        middle = (low + high) >> 1
-        if keys[middle] < key:
-            low = middle + 1
-        else:
-            high = middle
-    return low
-
-
-@njit(cache=True)
-def _centre(keys: Ints, sizes: Floats, state: Ints, head_slot: int) -> None:
-    """Move a run into the middle of its arrays."""
-    head, count = state[head_slot], state[head_slot + 1] - state[head_slot]
-    to = (len(keys) - count) // 2
-    if to < head:
-        for i in range(count):
-            keys[to + i] = keys[head + i]
-            sizes[to + i] = sizes[head + i]
-    else:
-        for i in range(count - 1, -1, -1):
-            keys[to + i] = keys[head + i]
-            sizes[to + i] = sizes[head + i]
-    state[head_slot] = to
-    state[head_slot + 1] = to + count
-
-
-@njit(cache=True)
-def _set_level(keys: Ints, sizes: Floats, state: Ints, head_slot: int, key: int, size: float) -> None:
-    """Insert or replace a level; the arrays have room for it."""
-    at = _find(keys, state[head_slot], state[head_slot + 1], key)
-    if at < state[head_slot + 1] and keys[at] == key:
-        sizes[at] = size
-        return
-    if state[head_slot] == 0 or state[head_slot + 1] == len(keys):
-        at -= state[head_slot]
-        _centre(keys, sizes, state, head_slot)
-        at += state[head_slot]
-    head, tail = state[head_slot], state[head_slot + 1]
-    if tail - at <= at - head:
-        for i in range(tail, at, -1):
-            keys[i] = keys[i - 1]
-            sizes[i] = sizes[i - 1]
-        state[head_slot + 1] = tail + 1
-    else:
-        for i in range(head, at):
-            keys[i - 1] = keys[i]
-            sizes[i - 1] = sizes[i]
-        state[head_slot] = head - 1
-        at -= 1
-    keys[at] = key
-    sizes[at] = size
-
-
-@njit(cache=True)
-def _drop_level(keys: Ints, sizes: Floats, state: Ints, head_slot: int, key: int) -> bool:
-    """Remove a level; False when it is not there."""
-    head, tail = state[head_slot], state[head_slot + 1]
-    at = _find(keys, head, tail, key)
-    if at >= tail or keys[at] != key:
-        return False
-    if tail - at <= at - head:
-        for i in range(at, tail - 1):
-            keys[i] = keys[i + 1]
-            sizes[i] = sizes[i + 1]
-        state[head_slot + 1] = tail - 1
-    else:
-        for i in range(at, head, -1):
-            keys[i] = keys[i - 1]
-            sizes[i] = sizes[i - 1]
-        state[head_slot] = head + 1
-    return True
-
-
-@njit(cache=True)
-def _apply(
-    command: int,
-    key: int,
-    size: float,
-    bid_keys: Ints,
-    bid_sizes: Floats,
-    ask_keys: Ints,
-    ask_sizes: Floats,
-    state: Ints,
-    counters: Ints,
-) -> None:
-    """One record. Keys ascend towards the best price on both sides: asks are stored negated."""
-    if command == 1:
-        state[BID_HEAD] = state[BID_TAIL] = len(bid_keys) // 2
-        state[ASK_HEAD] = state[ASK_TAIL] = len(ask_keys) // 2
-        state[SNAPSHOT_SEEN] = 1
-        state[FRESH] = 1
-        counters[CLEARS] += 1
-        return
-    if command < 2 or command > 7:
-        return
-    known = True
-    if command >= 6 or size <= 0.0:
-        if command & 1 == 0:
-            known = _drop_level(bid_keys, bid_sizes, state, BID_HEAD, key)
-        else:
-            known = _drop_level(ask_keys, ask_sizes, state, ASK_HEAD, -key)
-    elif command & 1 == 0:
-        _set_level(bid_keys, bid_sizes, state, BID_HEAD, key, size)
-    else:
-        _set_level(ask_keys, ask_sizes, state, ASK_HEAD, -key, size)
-    if not known:
-        counters[UNKNOWN_DELETES] += 1
-
-
-@njit(cache=True)
-def _write_row(
-    row: int,
-    bid_keys: Ints,
-    bid_sizes: Floats,
-    ask_keys: Ints,
-    ask_sizes: Floats,
-    state: Ints,
-    out_keys: Ints,
-    out_sizes: Floats,
-) -> None:
-    """Top of both sides into row ``row``; size 0 marks a level that is not there."""
-    levels = out_keys.shape[1] // 2
-    bids = min(levels, state[BID_TAIL] - state[BID_HEAD])
-    asks = min(levels, state[ASK_TAIL] - state[ASK_HEAD])
-    for level in range(bids):
-        out_keys[row, level] = bid_keys[state[BID_TAIL] - 1 - level]
-        out_sizes[row, level] = bid_sizes[state[BID_TAIL] - 1 - level]
-    for level in range(bids, levels):
-        out_keys[row, level] = 0
-        out_sizes[row, level] = 0.0
-    for level in range(asks):
-        out_keys[row, levels + level] = -ask_keys[state[ASK_TAIL] - 1 - level]
-        out_sizes[row, levels + level] = ask_sizes[state[ASK_TAIL] - 1 - level]
-    for level in range(asks, levels):
-        out_keys[row, levels + level] = 0
-        out_sizes[row, levels + level] = 0.0
-
-
-@njit(cache=True)
+@compiled
 def _same_row(row: int, other: int, out_keys: Ints, out_sizes: Floats) -> bool:
     for column in range(out_keys.shape[1]):
         if out_keys[row, column] != out_keys[other, column]:
@@ -190,7 +41,7 @@ def _same_row(row: int, other: int, out_keys: Ints, out_sizes: Floats) -> bool:
     return True
 
 
-@njit(cache=True)
+@compiled
 def _next_instant(stamp: int, every_us: int) -> int:
     """First grid instant strictly after ``stamp``: multiples of the step since UTC midnight."""
     midnight = stamp - stamp % US_PER_DAY
@@ -198,21 +49,20 @@ def _next_instant(stamp: int, every_us: int) -> int:
     return min(instant, midnight + US_PER_DAY)
 
 
-@njit(cache=True)
-def _count_state(bid_keys: Ints, ask_keys: Ints, state: Ints, counters: Ints) -> None:
+@compiled
+def _count_state(last: int, state: Ints, counters: Ints) -> None:
     counters[BATCHES] += 1
-    bids, asks = state[BID_TAIL] > state[BID_HEAD], state[ASK_TAIL] > state[ASK_HEAD]
-    if bids and asks:
-        spread = -ask_keys[state[ASK_TAIL] - 1] - bid_keys[state[BID_TAIL] - 1]
+    if state[BEST_BID] >= 0 and state[BEST_ASK] >= 0:
+        spread = last - state[BEST_ASK] - state[BEST_BID]
         if spread < 0:
             counters[CROSSED] += 1
         elif spread == 0:
             counters[LOCKED] += 1
-    elif bids or asks:
+    elif state[BEST_BID] >= 0 or state[BEST_ASK] >= 0:
         counters[ONE_SIDED] += 1
 
 
-@njit(cache=True)
+@compiled
 def _in_order(stamp: int, state: Ints, counters: Ints) -> int:
     """The batch's stamp, or the last one when it runs back."""
     last = int(state[LAST_STAMP])
@@ -223,17 +73,17 @@ def _in_order(stamp: int, state: Ints, counters: Ints) -> int:
     return stamp
 
 
-@njit(cache=True)
+@compiled
 def replay(
     stamps: Ints,
     keys: Ints,
     sizes: Floats,
     commands: NDArray[np.uint8],
     flags: NDArray[np.uint8],
-    bid_keys: Ints,
-    bid_sizes: Floats,
-    ask_keys: Ints,
-    ask_sizes: Floats,
+    held: Floats,
+    places: Words,
+    words: Words,
+    blocks: Words,
     state: Ints,
     counters: Ints,
     mode: int,
@@ -253,13 +103,13 @@ def replay(
     that the row's batch held a CLEAR (on a grid: a batch since the row before).
     """
     rows = 1 if mode == ON_CHANGE else 0
-    start = 0
+    start, last = 0, held.shape[1] - 1
     for i in range(len(stamps)):
         if flags[i] & 1 == 0:
             continue
         stamp = _in_order(stamps[i], state, counters)
         if mode == ON_GRID and state[PENDING] >= 0 and stamp >= state[PENDING]:
-            _write_row(rows, bid_keys, bid_sizes, ask_keys, ask_sizes, state, out_keys, out_sizes)
+            write_row(rows, held, places, words, blocks, state, out_keys, out_sizes)
             out_stamps[rows] = state[PENDING]
             out_last[rows] = -1
             out_fresh[rows] = state[FRESH] > 0
@@ -267,12 +117,9 @@ def replay(
             state[FRESH] = 0
             rows += 1
         for j in range(start, i + 1):
-            _apply(
-                commands[j], keys[j], sizes[j],
-                bid_keys, bid_sizes, ask_keys, ask_sizes, state, counters,
-            )  # fmt: skip
+            apply(commands[j], keys[j], sizes[j], held, places, words, blocks, state, counters)
         start = i + 1
-        _count_state(bid_keys, ask_keys, state, counters)
+        _count_state(last, state, counters)
         if skip_unseeded and state[SNAPSHOT_SEEN] == 0:
             counters[BEFORE_SNAPSHOT] += 1
             continue
@@ -282,7 +129,7 @@ def replay(
             if state[PENDING] < 0:  # otherwise the batch lies before the instant that is pending
                 state[PENDING] = _next_instant(stamp, every_us)
             continue
-        _write_row(rows, bid_keys, bid_sizes, ask_keys, ask_sizes, state, out_keys, out_sizes)
+        write_row(rows, held, places, words, blocks, state, out_keys, out_sizes)
         fresh = state[FRESH] > 0
         state[FRESH] = 0
         if mode == ON_CHANGE and _same_row(rows, rows - 1, out_keys, out_sizes):
@@ -294,22 +141,11 @@ def replay(
     return rows, start
 
 
-def new_state() -> tuple[Ints, Ints]:
-    """State and counters of an empty book."""
-    state = np.zeros(STATE_SLOTS, dtype=np.int64)
-    state[PENDING] = -1
-    return state, np.zeros(COUNTER_SLOTS, dtype=np.int64)
-
-
-def with_room(keys: Any, sizes: Any, state: Ints, head_slot: int, adds: int) -> tuple[Any, Any]:
-    """Arrays of one side that take ``adds`` more levels, the run moved into larger ones when needed."""
-    head, tail = int(state[head_slot]), int(state[head_slot + 1])
-    needed = 2 * (tail - head + adds) + 4
-    if len(keys) >= needed:
-        return keys, sizes
-    to = needed - (tail - head) // 2  # the middle of twice the room
-    larger = np.empty(2 * needed, dtype=np.int64), np.empty(2 * needed)
-    for new, old in zip(larger, (keys, sizes), strict=True):
-        new[to : to + tail - head] = old[head:tail]
-    state[head_slot], state[head_slot + 1] = to, to + tail - head
-    return larger
+@compiled
+def priced_span(keys: Ints, commands: NDArray[np.uint8]) -> tuple[int, int]:
+    """Least and greatest key of the records that name a price; (0, 0) when none does."""
+    low, high = 0, 0
+    for i in range(len(keys)):
+        if 2 <= commands[i] <= 7:
+            low, high = min(low, keys[i]), max(high, keys[i])
+    return low, high

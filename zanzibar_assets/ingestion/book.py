@@ -7,7 +7,7 @@ that rise with the price: ticks where the tick size is known, float32 bits where
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,20 +17,19 @@ from numpy.typing import NDArray
 
 from zanzibar_assets.errors import FormatError, UsageError
 from zanzibar_assets.ingestion import formats
-from zanzibar_assets.ingestion.depth import record_defects
+from zanzibar_assets.ingestion.depth_arrays import DepthArrays, decode_block, joined
 from zanzibar_assets.ingestion.grid import (
     decimals_of,
-    float32_noise,
-    nearest_ticks,
     ticks_to_prices,
-    to_lots,
 )
 from zanzibar_assets.ingestion.record_blocks import record_blocks
 from zanzibar_assets.ingestion.scid import Scale
 
-CHUNK_RECORDS = 1 << 16
-"""1.6 MB of a file and 1.7 MB decoded: both stay in the processor's cache."""
+CHUNK_RECORDS = 1 << 17
+"""3 MB of a file: what is decoded of it stays in the processor's caches until it is applied."""
 MAX_LEVELS = 1_000
+DIRECT_KEYS = 1 << 24
+"""Keys that are places themselves."""
 
 
 class TopRows(NamedTuple):
@@ -47,73 +46,97 @@ class TopRows(NamedTuple):
     sizes: NDArray[np.float64]
 
 
-class DepthArrays(NamedTuple):
-    """Depth records ready for the book; records that may not be applied carry command 0."""
-
-    stamps_us: NDArray[np.int64]
-    keys: NDArray[np.int64]
-    sizes: NDArray[np.float64]
-    commands: NDArray[np.uint8]
-    flags: NDArray[np.uint8]
-
-
 @dataclass
 class Book:
     """A book that is fed runs of records and gives rows; ``every_us`` 0 gives a row a batch.
 
     ``on_change`` gives a row only when the top ``levels`` differ from the last row.
     ``skip_unseeded`` gives none before the first CLEAR: what stood before it is not known.
+
+    Keys below 2**24 are places themselves: float32 tells no more prices apart. Beyond (bits of prices
+    without a known tick size, or a freak price) places are the ranks of the keys that occur.
     """
 
     levels: int
     every_us: int = 0
     on_change: bool = False
     skip_unseeded: bool = False
-    _sides: list[Any] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        from zanzibar_assets.ingestion import _kernels
+        from zanzibar_assets.ingestion import _kernels, _level_kernels
 
         if not 1 <= self.levels <= MAX_LEVELS:
             raise UsageError(f"cannot keep {self.levels} levels", expected=f"1 to {MAX_LEVELS}")
         if self.every_us < 0 or (self.every_us and self.on_change):
             raise UsageError("a grid step is positive and excludes rows on change", got=str(self.every_us))
         self._kernels: Any = _kernels  # numba's stubs know no varargs
-        self.state, self.counters = _kernels.new_state()
-        self._sides = [np.empty(0, dtype=kind) for kind in (np.int64, np.float64, np.int64, np.float64)]
+        self._levels: Any = _level_kernels
+        self.state, self.counters = self._levels.new_state()
+        self._held: Any = self._levels.new_levels(0)
+        self._ranked: NDArray[np.int64] | None = None
         self._last_row = np.zeros(2 * self.levels, dtype=np.int64), np.zeros(2 * self.levels)
 
     def feed(self, records: DepthArrays) -> tuple[TopRows, int]:
         """Rows of the whole batches in a run of records, and how many records they consumed."""
         kernels = self._kernels
-        adds = int(((records.commands >= 2) & (records.commands <= 5)).sum())
-        for slot, side in ((kernels.BID_HEAD, 0), (kernels.ASK_HEAD, 2)):
-            self._sides[side : side + 2] = kernels.with_room(
-                *self._sides[side : side + 2], self.state, slot, adds
-            )
+        placed = records._replace(keys=self._places(records))
         top = self._room(int((records.flags & formats.END_OF_BATCH).sum()) + 1)
-        top.keys[0], top.sizes[0] = self._last_row
+        top.keys[0], top.sizes[0] = self._place_of(self._last_row[0]), self._last_row[1]
         mode = (
             kernels.ON_GRID if self.every_us else kernels.ON_CHANGE if self.on_change else kernels.EVERY_BATCH
         )
         rows, consumed = kernels.replay(
-            *records, *self._sides, self.state, self.counters, mode, self.every_us, self.skip_unseeded, *top
+            *placed, *self._held, self.state, self.counters, mode, self.every_us, self.skip_unseeded, *top
         )
         begin = 1 if self.on_change else 0
-        if self.on_change:
-            self._last_row = top.keys[rows - 1].copy(), top.sizes[rows - 1].copy()
-        return TopRows._make(column[begin:rows] for column in top), consumed
+        found = self._keyed(TopRows._make(column[begin:rows] for column in top))
+        if len(found.keys):
+            self._last_row = found.keys[-1].copy(), found.sizes[-1].copy()
+        return found, consumed
+
+    def _places(self, records: DepthArrays) -> NDArray[np.int64]:
+        """Places of the records' keys, after making room for them."""
+        low, high = self._kernels.priced_span(records.keys, records.commands)
+        if self._ranked is None and low >= 0 and high < DIRECT_KEYS:
+            if high >= self._held.sizes.shape[1]:
+                self._rebuild(high + 1, None)
+            return records.keys
+        priced = records.keys[(records.commands >= 2) & (records.commands <= 7)]
+        standing = [self._key_of(self._levels.standing(self._held, side)[0]) for side in (0, 1)]
+        ranked = np.unique(np.concatenate((priced, *standing, self._last_row[0])))
+        self._rebuild(len(ranked), ranked)
+        return self._place_of(records.keys)
+
+    def _rebuild(self, places: int, ranked: NDArray[np.int64] | None) -> None:
+        """Move what stands into levels with more or other places."""
+        stood = [self._levels.standing(self._held, side) for side in (0, 1)]
+        keys = [self._key_of(at) for at, _ in stood]
+        self._held, self._ranked = self._levels.new_levels(places), ranked
+        self.state[: self._levels.PENDING] = -1
+        for side, (_, sizes) in enumerate(stood):
+            self._levels.put(self._held, self.state, side, self._place_of(keys[side]), sizes)
+
+    def _place_of(self, keys: NDArray[np.int64]) -> NDArray[np.int64]:
+        return keys if self._ranked is None else np.searchsorted(self._ranked, keys)
+
+    def _key_of(self, places: NDArray[np.int64]) -> NDArray[np.int64]:
+        return places if self._ranked is None else self._ranked[places]
+
+    def _keyed(self, rows: TopRows) -> TopRows:
+        """Rows with keys for places; a level that is not there has key 0."""
+        if self._ranked is None:
+            return rows
+        return rows._replace(keys=np.where(rows.sizes > 0, self._key_of(rows.keys), 0))
 
     def finish(self) -> TopRows:
         """The grid row that is still owed for the last batches; empty without a grid."""
-        kernels = self._kernels
-        pending = int(self.state[kernels.PENDING])
+        pending = int(self.state[self._levels.PENDING])
         top = self._room(1 if self.every_us and pending >= 0 else 0)
         if len(top.stamps_us):
-            kernels._write_row(0, *self._sides, self.state, top.keys, top.sizes)
-            top.stamps_us[0], top.last[0], top.fresh[0] = pending, -1, self.state[kernels.FRESH] > 0
-            self.state[kernels.PENDING] = -1
-        return top
+            self._levels.write_row(0, *self._held, self.state, top.keys, top.sizes)
+            top.stamps_us[0], top.last[0], top.fresh[0] = pending, -1, self.state[self._levels.FRESH] > 0
+            self.state[self._levels.PENDING] = -1
+        return self._keyed(top)
 
     def _room(self, rows: int) -> TopRows:
         width = 2 * self.levels
@@ -127,48 +150,7 @@ class Book:
 
     def count(self, name: str) -> int:
         """A counter by the name of its slot in the kernels: BATCHES, CROSSED, CLEARS and so on."""
-        return int(self.counters[getattr(self._kernels, name)])
-
-
-def depth_arrays(records: NDArray[np.void], scale: Scale) -> tuple[DepthArrays, NDArray[np.uint8]]:
-    """Arrays for the book from file records, and their defect codes; defective ones are not applied.
-
-    The plain way: ``decode_block`` gives the same arrays in one compiled pass.
-    """
-    unix, stamp_ok = formats.unix_stamps(records["stamp"])
-    raw = np.ascontiguousarray(records["price"])
-    if scale.tick_size is None:
-        keys = raw.view("<i4").astype(np.int64)  # float32 bits of positive numbers rise with the number
-        on_grid = np.ones(len(raw), dtype=bool)
-    else:
-        prices = raw.astype(np.float64) * scale.price_multiplier
-        keys, on_grid = nearest_ticks(prices, scale.tick_size, float32_noise(raw, scale.price_multiplier))
-    defect = record_defects(records, raw, stamp_ok, on_grid)
-    commands = np.where(defect > 0, np.uint8(0), records["command"])
-    sizes = to_lots(records["quantity"], scale.volume_multiplier)
-    return DepthArrays(unix, keys, sizes, commands, records["flags"].copy()), defect
-
-
-def decode_block(records: NDArray[np.void], scale: Scale, tally: NDArray[np.int64]) -> DepthArrays:
-    """Arrays for the book from file records; adds to the slots of ``_depth_kernels`` in ``tally``."""
-    from zanzibar_assets.ingestion import _depth_kernels
-
-    count = len(records)
-    arrays = DepthArrays(
-        np.empty(count, dtype=np.int64),
-        np.empty(count, dtype=np.int64),
-        np.empty(count, dtype=np.float64),
-        np.empty(count, dtype=np.uint8),
-        np.ascontiguousarray(records["flags"]),
-    )
-    stamps, prices = records["stamp"], records["price"]
-    kernel: Any = _depth_kernels.decode  # numba's stubs know no varargs
-    kernel(
-        stamps, stamps.view("<f8"), records["command"], prices, prices.view("<i4"), records["quantity"],
-        scale.price_multiplier, scale.tick_size or 0.0,
-        scale.volume_multiplier, 10.0 ** decimals_of(scale.volume_multiplier), *arrays[:4], tally,
-    )  # fmt: skip
-    return arrays
+        return int(self.counters[getattr(self._levels, name)])
 
 
 def key_prices(keys: NDArray[np.int64], scale: Scale) -> NDArray[np.float64]:
@@ -182,16 +164,17 @@ def key_prices(keys: NDArray[np.int64], scale: Scale) -> NDArray[np.float64]:
 def price_frame(rows: TopRows, levels: int, scale: Scale) -> pl.DataFrame:
     """Rows as columns ts_utc, bid_price_1, bid_size_1 .. ask_size_N; a missing level is null."""
     prices, sizes, missing = _price_columns(rows, scale)
-    columns = {"ts_utc": _series(rows.stamps_us).cast(pl.Datetime("us", "UTC"))}
+    columns = [pl.Series("ts_utc", rows.stamps_us).cast(pl.Datetime("us", "UTC"))]
     for offset, side in ((0, "bid"), (levels, "ask")):
-        for level in range(levels):
-            at = offset + level
-            price, size = _series(prices[at]), _series(sizes[at])
+        for at in range(offset, offset + levels):
+            pair = [
+                pl.Series(f"{side}_{name}_{at - offset + 1}", values[at])
+                for name, values in (("price", prices), ("size", sizes))
+            ]
             if missing[at]:
-                there = size > 0
-                price, size = (column.zip_with(there, _nulls(len(there))) for column in (price, size))
-            columns[f"{side}_price_{level + 1}"] = price
-            columns[f"{side}_size_{level + 1}"] = size
+                there = pair[1] > 0
+                pair = [column.zip_with(there, _nulls(len(there))) for column in pair]
+            columns += pair
     return pl.DataFrame(columns)
 
 
@@ -211,15 +194,6 @@ def _price_columns(
     power = 0.0 if eighths else 10.0 ** decimals_of(scale.tick_size)
     _depth_kernels.columns(rows.keys, rows.sizes, scale.tick_size, power, prices, sizes, missing)
     return prices, sizes, missing
-
-
-def _series(values: NDArray[Any]) -> pl.Series:
-    """Series on the array's own memory."""
-    import pyarrow as pa
-
-    series = pl.from_arrow(pa.array(values))
-    assert isinstance(series, pl.Series)
-    return series
 
 
 def _nulls(count: int) -> pl.Series:
@@ -253,7 +227,7 @@ def replay_file(path: Path, scale: Scale, book: Book, tally: ReplayTally) -> Ite
         held.append(decode_block(block, scale, counts))
         if not (held[-1].flags & formats.END_OF_BATCH).any():
             continue
-        arrays = _joined(held)
+        arrays = joined(held)
         rows, consumed = book.feed(arrays)
         held = [DepthArrays._make(column[consumed:].copy() for column in arrays)]
         if len(rows.stamps_us):
@@ -264,10 +238,3 @@ def replay_file(path: Path, scale: Scale, book: Book, tally: ReplayTally) -> Ite
     rest = book.finish()
     if len(rest.stamps_us):
         yield price_frame(rest, book.levels, scale)
-
-
-def _joined(parts: list[DepthArrays]) -> DepthArrays:
-    whole = [part for part in parts if len(part.flags)]
-    if len(whole) == 1:
-        return whole[0]
-    return DepthArrays._make(np.concatenate(columns) for columns in zip(*whole, strict=True))

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from zanzibar_assets.calendars import SessionWindow
 from zanzibar_assets.ingestion import formats
-from zanzibar_assets.ingestion.book import Book, DepthArrays, TopRows
+from zanzibar_assets.ingestion.book import Book, TopRows
 from zanzibar_assets.ingestion.cleaned import (
     UTC,
     Cleaned,
@@ -21,6 +21,7 @@ from zanzibar_assets.ingestion.cleaned import (
     sample_rows,
     with_offsets,
 )
+from zanzibar_assets.ingestion.depth_arrays import DepthArrays
 from zanzibar_assets.ingestion.grid import nearest_ticks
 from zanzibar_assets.instruments import Instrument
 from zanzibar_assets.vocabulary import DOM_LEVELS, BookState

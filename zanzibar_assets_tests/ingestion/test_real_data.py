@@ -6,10 +6,11 @@ import pytest
 from zanzibar_assets.calendars import session_window
 from zanzibar_assets.contracts.registry import breaches
 from zanzibar_assets.ingestion import formats, scid
-from zanzibar_assets.ingestion.book import Book, ReplayTally, depth_arrays, replay_file
+from zanzibar_assets.ingestion.book import Book, ReplayTally, replay_file
 from zanzibar_assets.ingestion.cleaning import clean_ticks
 from zanzibar_assets.ingestion.cleaning_dom import clean_dom
 from zanzibar_assets.ingestion.depth import read_depth
+from zanzibar_assets.ingestion.depth_arrays import depth_arrays
 from zanzibar_assets.ingestion.sources import find_sources, select_slices, session_slices, symbol_of
 from zanzibar_assets.ingestion.text import iter_text_chunks, zone_of
 from zanzibar_assets.instruments import load_instruments

@@ -56,7 +56,7 @@ def clean_ticks(inputs: Inputs) -> Mapping[str, pl.DataFrame]:
 
 @table_asset(
     reads=["raw_depth"],
-    modules=["ingestion.cleaning_dom", "ingestion.book", "ingestion._kernels"],
+    modules=["ingestion.cleaning_dom", "ingestion.book", "ingestion._kernels", "ingestion._level_kernels"],
     side_tables=["quarantine_dom"],
     checks=["nothing_lost"],
 )
