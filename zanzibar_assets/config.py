@@ -51,7 +51,7 @@ class QualityConfig(Section):
     gap_seconds: int = Field(default=300, gt=0)
     max_gap_seconds: int = Field(default=900, gt=0)
     min_coverage_pct: float = Field(default=90.0, ge=0, le=100)
-    max_outside_book_pct: float = Field(default=10.0, ge=0, le=100)
+    max_unexplained_pct: float = Field(default=5.0, ge=0, le=100)
 
 
 class AnalysisConfig(Section):

@@ -75,12 +75,13 @@ def _at(moment_us: int, name: str) -> pl.Expr:
 def _coverage(
     frames: SessionFrames, window: SessionWindow, last_us: int, gaps: pl.DataFrame
 ) -> dict[str, Any]:
-    minutes = count_minutes(frames.clean_ticks, window, last_us)
+    minutes = count_minutes(frames.clean_ticks, frames.clean_dom, window, last_us)
     trades = trade_rows(frames.clean_ticks)
     traded_us = int(micros(trades, KNOWN_AT).max()) if trades.height else window.open_us
     return {
         "expected_minutes": minutes.expected,
         "seen_minutes": minutes.seen,
+        "fed_minutes": minutes.fed,
         "coverage_pct": 100.0 * minutes.seen / minutes.expected if minutes.expected else None,
         "minutes_to_close": minutes.to_close,
         "minutes_since_trade": open_us_between(window, traded_us, last_us) / MINUTE_US,
@@ -127,6 +128,7 @@ def _trades_and_book(frames: SessionFrames) -> dict[str, Any]:
         "joined_trades": outside.joined,
         "outside_quote_pct": outside.outside_quote_pct,
         "outside_book_pct": outside.outside_book_pct,
+        "swept_pct": 100.0 * outside.swept / outside.joined if outside.joined else None,
         "touch_volume": gone.traded,
         "vanished_pct": gone.pct,
     }
@@ -177,14 +179,16 @@ def judge(found: Completeness, config: QualityConfig) -> list[Finding]:
     if found.session.is_empty():
         return []
     row = found.session.row(0, named=True)
-    coverage, outside = row["coverage_pct"], row["outside_book_pct"]
+    fed = 100.0 * row["fed_minutes"] / row["expected_minutes"] if row["expected_minutes"] else 100.0
+    outside, swept = row["outside_book_pct"], row["swept_pct"]
     volumes = ", ".join(f"{name} {row['tick_' + name]:g} / {row['bar_' + name]:g}" for name in VOLUMES)
     return [
         Finding("volume_reconciles", row["volume_reconciles"], f"ticks / bars: {volumes}", True),
         Finding(
             "minutes_are_covered",
-            coverage is None or coverage >= config.min_coverage_pct,
-            f"{row['seen_minutes']} of {row['expected_minutes']} open minutes hold a trade",
+            fed >= config.min_coverage_pct,
+            f"of {row['expected_minutes']} open minutes {row['fed_minutes']} hold a trade or a change of the "
+            f"book, {row['seen_minutes']} a trade",
         ),
         Finding(
             "no_long_gap",
@@ -200,9 +204,10 @@ def judge(found: Completeness, config: QualityConfig) -> list[Finding]:
         ),
         Finding(
             "trades_fit_the_book",
-            outside is None or outside <= config.max_outside_book_pct,
+            outside is None or outside - swept <= config.max_unexplained_pct,
             "no trade has a book beside it"
             if outside is None
-            else f"{outside:.1f} % of trades lie outside the book",
+            else f"{outside:.1f} % of {row['joined_trades']} trades lie outside the book before them, "
+            f"{outside - swept:.1f} % not beyond it in the aggressor's direction: no sweep explains those",
         ),
     ]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from zanzibar_assets.analysis._records import Ints, micros, stamps, trade_rows
+from zanzibar_assets.analysis._records import Bools, Ints, micros, stamps, trade_rows
 from zanzibar_assets.calendars import SessionWindow
 from zanzibar_assets.contracts.registry import conform, empty
 from zanzibar_assets.vocabulary import EVENT_TS, KNOWN_AT, US_PER_SECOND
@@ -17,10 +17,11 @@ MINUTE_US = 60 * US_PER_SECOND
 
 @dataclass(frozen=True, slots=True)
 class Minutes:
-    """Open minutes up to the last event, those with a trade, and those the calendar holds after it."""
+    """Open minutes up to the last event: all, with a trade, with any event; and those after it."""
 
     expected: int
     seen: int
+    fed: int
     to_close: int
 
 
@@ -33,23 +34,38 @@ def open_stretches(window: SessionWindow) -> list[tuple[int, int]]:
     return [(a, b) for a, b in zip(edges[::2], edges[1::2], strict=True) if a < b]
 
 
-def count_minutes(clean_ticks: pl.DataFrame, window: SessionWindow, last_us: int) -> Minutes:
-    """Minutes of the UTC grid that begin in open time; a bar record covers every minute of its length."""
+def count_minutes(
+    clean_ticks: pl.DataFrame, clean_dom: pl.DataFrame, window: SessionWindow, last_us: int
+) -> Minutes:
+    """Minutes of the UTC grid that lie in open time; a bar record covers every minute of its length."""
     first = window.open_us // MINUTE_US
     grid = np.arange(first, -(-window.close_us // MINUTE_US)) * MINUTE_US
     is_open = np.zeros(len(grid), dtype=bool)
     for start, end in open_stretches(window):
         is_open |= (grid + MINUTE_US > start) & (grid < end)
     due = is_open & (grid <= last_us)
-    steps = np.zeros(len(grid) + 1, dtype=np.int64)
-    began, ended = _spans(clean_ticks)
+    traded = _touched(*_spans(clean_ticks), window, len(grid))
+    books = micros(clean_dom, KNOWN_AT)
+    fed = traded | _touched(books, books, window, len(grid))
+    return Minutes(
+        expected=int(due.sum()),
+        seen=int((due & traded).sum()),
+        fed=int((due & fed).sum()),
+        to_close=int((is_open & (grid > last_us)).sum()),
+    )
+
+
+def _touched(began: Ints, ended: Ints, window: SessionWindow, minutes: int) -> Bools:
+    """Which minutes of the grid since the open at least one of the spans lies in."""
+    first = window.open_us // MINUTE_US
     inside = ended >= window.open_us
     low = np.maximum(began[inside] // MINUTE_US - first, 0)
     high = np.maximum(ended[inside] - 1, began[inside]) // MINUTE_US - first + 1
-    np.add.at(steps, np.minimum(low, len(grid)), 1)
-    np.add.at(steps, np.minimum(high, len(grid)), -1)
-    traded = np.cumsum(steps[:-1]) > 0
-    return Minutes(int(due.sum()), int((due & traded).sum()), int((is_open & (grid > last_us)).sum()))
+    steps = np.zeros(minutes + 1, dtype=np.int64)
+    np.add.at(steps, np.minimum(low, minutes), 1)
+    np.add.at(steps, np.minimum(high, minutes), -1)
+    covered: Bools = np.cumsum(steps[:-1]) > 0
+    return covered
 
 
 def _spans(clean_ticks: pl.DataFrame) -> tuple[Ints, Ints]:

@@ -14,14 +14,18 @@ class SessionCompleteness(TimedFrame):
     ``event_ts`` is the session's start, ``known_at`` its last known event (trade, bar close or book):
     minutes are expected up to it and no further, and ``minutes_to_close`` are the open minutes that
     the calendar still holds after it (a running session, or an end that is missing).
-    ``minutes_since_trade`` are open minutes without a trade before that last event. Volumes are in
-    lots; ``volume_reconciles`` compares them exactly, in the file's own units. ``touch_volume`` is the
-    volume of trades with a side while a book was known, ``vanished_pct`` the part of it that the book
-    saw vanish at the traded price in the same second (cancelled orders count too: an upper bound).
+    ``seen_minutes`` hold a trade, ``fed_minutes`` a trade or a change of the book: what is missing
+    there is silence of the feed, not of the market. ``minutes_since_trade`` are open minutes without a
+    trade before that last event. Volumes are in lots; ``volume_reconciles`` compares them exactly, in
+    the file's own units. ``swept_pct`` is the part of ``outside_book_pct`` beyond the touch in the
+    aggressor's direction. ``touch_volume`` is the volume of trades with a side while a book was known,
+    ``vanished_pct`` the part of it that the book saw vanish at the traded price in the same second
+    (cancelled orders count too: an upper bound).
     """
 
     expected_minutes: pl.Int64 = pa.Field(ge=0)
     seen_minutes: pl.Int64 = pa.Field(ge=0)
+    fed_minutes: pl.Int64 = pa.Field(ge=0)
     coverage_pct: pl.Float64 = pa.Field(nullable=True, ge=0, le=100)
     minutes_to_close: pl.Int64 = pa.Field(ge=0)
     minutes_since_trade: pl.Float64 = pa.Field(ge=0)
@@ -42,6 +46,7 @@ class SessionCompleteness(TimedFrame):
     joined_trades: pl.Int64 = pa.Field(ge=0)
     outside_quote_pct: pl.Float64 = pa.Field(nullable=True, ge=0, le=100)
     outside_book_pct: pl.Float64 = pa.Field(nullable=True, ge=0, le=100)
+    swept_pct: pl.Float64 = pa.Field(nullable=True, ge=0, le=100)
     touch_volume: pl.Float64 = pa.Field(ge=0)
     vanished_pct: pl.Float64 = pa.Field(nullable=True, ge=0, le=100)
 

@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import polars as pl
 
-FULL_COVERAGE_PCT = 99.0
-
 
 def trust_lines(completeness: Mapping[str, pl.DataFrame]) -> Iterator[tuple[str, str, str]]:
     """(section, instrument, sentence) of each instrument's SessionCompleteness row."""
@@ -31,13 +29,11 @@ def trust_words(row: Mapping[str, Any]) -> str:
         faults.append("the session has not ended or its end is missing")
     if row["silent_gaps"]:
         faults.append("the feed was silent for longer than it should be")
-    if row["gaps"] > row["silent_gaps"]:
-        faults.append("trades paused while the book moved")
-    if not faults and row["coverage_pct"] is not None and row["coverage_pct"] < FULL_COVERAGE_PCT:
-        faults.append("some minutes saw no trade")
-    if not faults:
-        return "Complete: every minute that the calendar let expect is there."
-    return f"Usable with care: {'; '.join(faults)}."
+    if faults:
+        return f"Usable with care: {'; '.join(faults)}."
+    if row["gaps"] or row["seen_minutes"] < row["expected_minutes"]:
+        return "Complete: the feed was never silent for long, though some minutes saw no trade."
+    return "Complete: every minute that the calendar let expect holds a trade."
 
 
 def _numbers(row: Mapping[str, Any]) -> str:

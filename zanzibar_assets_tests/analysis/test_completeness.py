@@ -79,18 +79,24 @@ def test_open_time_leaves_the_breaks_out():
     ("last", "expected", "to_close"), [(-10, 0, 105), (0, 1, 104), (59, 60, 45), (70, 60, 45), (119, 105, 0)]
 )
 def test_minutes_are_expected_up_to_the_last_event_only(last, expected, to_close):
-    found = count_minutes(trades_at(0, 0.5), WINDOW, OPEN + last * MINUTE)
+    found = count_minutes(trades_at(0, 0.5), empty("clean_dom"), WINDOW, OPEN + last * MINUTE)
     assert (found.expected, found.to_close) == (expected, to_close)
 
 
 def test_seen_minutes_are_distinct_open_ones():
     clean = trades_at(-5, 0, 0.2, 0.9, 3, 59.99, 80)
-    assert count_minutes(clean, WINDOW, OPEN + 119 * MINUTE).seen == 4
+    assert count_minutes(clean, empty("clean_dom"), WINDOW, OPEN + 119 * MINUTE).seen == 4
+
+
+def test_minutes_in_which_only_the_book_moved_are_fed():
+    dom = book((2, 399, 1, 400, 1), (2.5, 399, 1, 400, 2), (61, 399, 1, 400, 3), (80, 399, 1, 400, 4))
+    found = count_minutes(trades_at(0, 2), dom, WINDOW, OPEN + 119 * MINUTE)
+    assert (found.seen, found.fed) == (2, 3)
 
 
 def test_a_bar_record_covers_its_minutes():
     bars = ticks([OPEN], [400], [10.0], records=([400], [401], [399], np.array([4.0]), np.array([6.0]), 300))
-    assert count_minutes(bars, WINDOW, OPEN + 10 * MINUTE).seen == 5
+    assert count_minutes(bars, empty("clean_dom"), WINDOW, OPEN + 10 * MINUTE).seen == 5
 
 
 def test_gaps_by_hand():
@@ -142,7 +148,7 @@ def test_seen_and_expected_against_a_plain_count(minutes):
     last = max(stamps)
     grid = [OPEN + n * MINUTE for n in range(120) if not BREAK[0] <= OPEN + n * MINUTE < BREAK[1]]
     due = [start for start in grid if start <= last]
-    found = count_minutes(clean, WINDOW, last)
+    found = count_minutes(clean, empty("clean_dom"), WINDOW, last)
     assert found.expected == len(due)
     assert found.seen == sum(any(start <= s < start + MINUTE for s in stamps) for start in due)
 
@@ -260,6 +266,15 @@ def test_only_volume_that_is_lost_blocks():
         "no_long_gap": (False, False),
         "data_reach_the_close": (False, False),
     }
+
+
+@pytest.mark.parametrize(("side", "fits"), [(1, True), (-1, False)])
+def test_a_sweep_explains_a_trade_beyond_the_touch_and_nothing_else_does(side, fits):
+    dom = book((0, 399, 10, 400, 10))
+    clean = trades_at(1, 2, price=405).with_columns(side=pl.lit(side, dtype=pl.Int8))
+    found = completeness(clean, dom)
+    assert found.session["outside_book_pct"].to_list() == [100.0]
+    assert verdicts(found)["trades_fit_the_book"] == (fits, False)
 
 
 def test_nothing_is_judged_where_nothing_is():

@@ -8,12 +8,12 @@ from zanzibar_assets_tests.reporting import frames
 
 GOOD = {
     "event_ts": frames.at(0), "known_at": frames.at(60), "expected_minutes": 60, "seen_minutes": 60,
-    "coverage_pct": 100.0, "minutes_to_close": 0, "minutes_since_trade": 0.0, "gaps": 0, "silent_gaps": 0,
-    "gap_minutes": 0.0, "longest_gap_minutes": 0.0, "tick_volume": 1_200.0, "bar_volume": 1_200.0,
-    "tick_bid_volume": 600.0, "bar_bid_volume": 600.0, "tick_ask_volume": 600.0, "bar_ask_volume": 600.0,
-    "volume_reconciles": True, "quarantined_rows": 0, "quarantined_volume": 0.0, "trades": 900,
-    "joined_trades": 900, "outside_quote_pct": 1.0, "outside_book_pct": 5.14, "touch_volume": 1_100.0,
-    "vanished_pct": 97.3,
+    "fed_minutes": 60, "coverage_pct": 100.0, "minutes_to_close": 0, "minutes_since_trade": 0.0, "gaps": 0,
+    "silent_gaps": 0, "gap_minutes": 0.0, "longest_gap_minutes": 0.0,
+    "tick_volume": 1_200.0, "bar_volume": 1_200.0, "tick_bid_volume": 600.0, "bar_bid_volume": 600.0,
+    "tick_ask_volume": 600.0, "bar_ask_volume": 600.0, "volume_reconciles": True, "quarantined_rows": 0,
+    "quarantined_volume": 0.0, "trades": 900, "joined_trades": 900, "outside_quote_pct": 1.0,
+    "outside_book_pct": 5.14, "swept_pct": 5.14, "touch_volume": 1_100.0, "vanished_pct": 97.3,
 }  # fmt: skip
 
 
@@ -24,8 +24,8 @@ GOOD = {
         ({"volume_reconciles": False, "gaps": 1}, "Do not trust"),
         ({"minutes_to_close": 9}, "not ended"),
         ({"gaps": 2, "silent_gaps": 2}, "feed was silent"),
-        ({"gaps": 2, "silent_gaps": 0}, "paused"),
-        ({"coverage_pct": 90.0}, "some minutes"),
+        ({"gaps": 2, "silent_gaps": 0}, "never silent for long"),
+        ({"seen_minutes": 50}, "some minutes"),
     ],
 )
 def test_the_verdict_comes_first(change, words):
