@@ -68,11 +68,12 @@ def clean_ticks(
     kept = _finished(judged.filter("ok"), instrument, window)
     shown = [aside, kept.filter(pl.col("flag").is_not_null()).with_columns(rule=pl.col("flag"))]
     columns = ["rule", "source", "byte_offset", "ts_utc", "price", "size"]
-    shown += [rows.with_columns(rule=pl.lit(name)) for name, rows in _noted(kept).items()]
+    noted = _noted(kept)
+    shown += [rows.with_columns(rule=pl.lit(name)) for name, rows in noted.items()]
     return Cleaned(
         conform("clean_ticks", kept),
         conform("quarantine_ticks", quarantine_rows(aside)),
-        _counts(raw.height, kept, aside),
+        _counts(raw.height, kept, aside, noted),
         sample_rows(pl.concat([rows.select(columns) for rows in shown])),
     )
 
@@ -192,12 +193,14 @@ def _noted(kept: pl.DataFrame) -> dict[str, pl.DataFrame]:
     }
 
 
-def _counts(records: int, kept: pl.DataFrame, aside: pl.DataFrame) -> dict[str, int]:
+def _counts(
+    records: int, kept: pl.DataFrame, aside: pl.DataFrame, noted: dict[str, pl.DataFrame]
+) -> dict[str, int]:
     flags = kept["flag"].value_counts()
     flagged: dict[Any, int] = dict(flags.iter_rows())
     counts = {"records": records, "rows": kept.height, "quarantined": aside.height}
     counts |= {name: int(flagged.get(name, 0)) for name in _FLAGS.values()}
-    counts |= {name: rows.height for name, rows in _noted(kept).items()}
+    counts |= {name: rows.height for name, rows in noted.items()}
     counts |= quote_counts(kept)
     counts |= counts_by("side_from", kept["sign_source"]) | counts_by("state", kept["session_state"])
     return counts | counts_by("rule", aside["rule"])
