@@ -19,6 +19,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from zanzibar_assets.ingestion import formats
+from zanzibar_assets.ingestion.arena import Arena
 from zanzibar_assets.ingestion.record_blocks import load_records, open_file, read_into
 from zanzibar_assets.ingestion.record_kinds import Bools, Records, flat_ticks, single_trades
 from zanzibar_assets.ingestion.scid import Scale, holds_bars, to_prices
@@ -88,8 +89,8 @@ def _frame(
 
 
 @dataclass(frozen=True, slots=True)
-class _Arena:
-    """One allocation that all columns lie in, from Arrow's pool: large pages, kept for the next frame."""
+class _Columns:
+    """Room for the columns of a frame; ``valid`` holds a bit a stamp."""
 
     unix: NDArray[np.int64]
     words: tuple[NDArray[np.uint32], ...]
@@ -97,43 +98,37 @@ class _Arena:
     valid: NDArray[np.uint8]
 
 
-def _arena(count: int) -> _Arena:
-    import pyarrow as pa
-
-    # Columns of a length that is a multiple of a page would all meet in the same cache sets.
-    column = (count + 1_039) // 16 * 16
-    memory = np.frombuffer(pa.allocate_buffer(column * 41 + 64), dtype=np.uint8)
-    memory = memory[-memory.ctypes.data % 64 :]
-    words = memory[8 * column : 40 * column].view(np.uint32).reshape(8, column)
-    return _Arena(
-        memory[: 8 * column].view(np.int64)[:count],
-        tuple(row[:count] for row in words),
-        memory[40 * column : 41 * column].view(np.int8)[:count],
+def _room_for(count: int) -> _Columns:
+    arena = Arena((count, np.int64), *[(count, np.uint32)] * 8, (count, np.int8))
+    return _Columns(
+        arena.take(count, np.int64),
+        tuple(arena.take(count, np.uint32) for _ in range(8)),
+        arena.take(count, np.int8),
         np.full((count + 7) // 8, 255, dtype=np.uint8),
     )
 
 
 def compiled_frame(path: Path, header: formats.FileHeader, *, bars_only: bool) -> pl.DataFrame:
     """``decode_frame`` of a whole file on all processors, a block of it at a time."""
-    arena = _arena(header.records)
+    filled = _room_for(header.records)
     starts = iter(range(0, header.records, BLOCK_RECORDS))
     workers = min(os.cpu_count() or 1, -(-header.records // BLOCK_RECORDS))
 
     def work(_: int) -> bool:
-        return _spread_blocks(path, header, starts, arena, bars_only)
+        return _spread_blocks(path, header, starts, filled, bars_only)
 
     with ThreadPoolExecutor(max(workers, 1)) as pool:
         bad = any([*pool.map(work, range(workers))])
-    names = zip(PRICES + COUNTS, arena.words, strict=True)
+    names = zip(PRICES + COUNTS, filled.words, strict=True)
     columns: dict[str, NDArray[Any]] = {
         name: words.view(np.float32) if name in PRICES else words for name, words in names
     }
-    stamp_ok = np.unpackbits(arena.valid, count=header.records, bitorder="little") == 1 if bad else None
-    return _frame(arena.unix, stamp_ok, columns, arena.side)
+    stamp_ok = np.unpackbits(filled.valid, count=header.records, bitorder="little") == 1 if bad else None
+    return _frame(filled.unix, stamp_ok, columns, filled.side)
 
 
 def _spread_blocks(
-    path: Path, header: formats.FileHeader, starts: Iterator[int], arena: _Arena, bars_only: bool
+    path: Path, header: formats.FileHeader, starts: Iterator[int], columns: _Columns, bars_only: bool
 ) -> bool:
     """Read and spread blocks until none is left; True when a stamp in one of them cannot be true."""
     from zanzibar_assets.ingestion import _file_frame_kernel
@@ -148,8 +143,8 @@ def _spread_blocks(
             offset = header.header_bytes + start * header.record_bytes
             read_into(stream, str(path), block.data, offset)
             records, days, singles = kernel.views(block)
-            unix, side = arena.unix[start:end], arena.side[start:end]
-            if not kernel.copy_block(records, unix, *(words[start:end] for words in arena.words), side):
-                valid = arena.valid[start // 8 : (end + 7) // 8]
+            unix, side = columns.unix[start:end], columns.side[start:end]
+            if not kernel.copy_block(records, unix, *(words[start:end] for words in columns.words), side):
+                valid = columns.valid[start // 8 : (end + 7) // 8]
                 bad |= kernel.mend_block(records, days, singles, bars_only, unix, side, valid)
     return bad

@@ -15,6 +15,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from zanzibar_assets.ingestion.arena import Arena
 from zanzibar_assets.ingestion.grid import EXACT_SLACK_TICKS, decimals_of, float32_noise, to_lots
 from zanzibar_assets.ingestion.record_kinds import DEFECTS, KINDS, GroupState, Records
 
@@ -30,7 +31,7 @@ class Columns:
     """Decoded buffers of a run of records; ``bits`` holds the validity of what may be absent.
 
     ``prices`` has a row each for price, bid, ask, open, high, low (true prices); ``counts`` one each
-    for trades, volume, bid volume, ask volume (the file's units).
+    for trades, volume, bid volume, ask volume (the file's units); rows may be longer than the run.
     """
 
     unix_us: NDArray[np.int64]
@@ -116,15 +117,17 @@ def _on_all_processors(run: Any, blocks: int) -> None:
 
 
 def _buffers(count: int, bit_rows: int) -> Columns:
-    """Room for ``count`` records; buffers of what is often absent start as zero pages, touched by none."""
+    """Room for ``count`` records; a kernel fills what the validity bits then declare."""
+    kinds = (np.int64, np.uint8, np.int8, *[np.float64] * 6, *[np.uint32] * 4, np.int64, np.uint8)
+    arena = Arena(*((count, kind) for kind in kinds))
     return Columns(
-        unix_us=np.empty(count, dtype=np.int64),
-        kind=np.empty(count, dtype=np.uint8),
-        side=np.empty(count, dtype=np.int8),
-        prices=np.zeros((6, count)),
-        counts=np.empty((4, count), dtype=np.uint32),
-        group=np.zeros(count, dtype=np.int64),
-        defect=np.empty(count, dtype=np.uint8),
+        unix_us=arena.take(count, np.int64),
+        kind=arena.take(count, np.uint8),
+        side=arena.take(count, np.int8),
+        prices=arena.take_rows(6, count, np.float64),
+        counts=arena.take_rows(4, count, np.uint32),
+        group=arena.take(count, np.int64),
+        defect=arena.take(count, np.uint8),
         bits=np.zeros((bit_rows, (count + 7) // 8), dtype=np.uint8),
     )
 
@@ -170,7 +173,8 @@ def compact_frame(columns: Columns) -> pl.DataFrame:
     """
     from zanzibar_assets.ingestion import _scid_kernel as kernel
 
-    bits, prices, counts = columns.bits, columns.prices, columns.counts
+    bits, rows = columns.bits, len(columns)
+    prices, counts = columns.prices[:, :rows], columns.counts[:, :rows]
     price = [optional(prices[row], bits[row], pl.Float64) for row in range(len(prices))]
     return pl.DataFrame(
         {
