@@ -56,9 +56,10 @@ def command(as_json: bool) -> None:
 
 def gather(config: Config, now_us: int) -> tuple[dict[str, Any], Readiness, list[Freshness]]:
     """The JSON document, the verdict and the freshness of a home at an instant."""
+    from zanzibar_assets.store.opening import metadata_place
     from zanzibar_assets.store.workspace import Workspace
 
-    workspace = Workspace(config, lambda: now_us) if config.database.exists() else None
+    workspace = Workspace(config, lambda: now_us) if metadata_place(config).exists() else None
     account, positions, problem = terminal_state(config)
     freshness = open_first(_freshness(config, workspace, now_us))
     situation = Situation(
@@ -86,6 +87,7 @@ def gather(config: Config, now_us: int) -> tuple[dict[str, Any], Readiness, list
         "positions": positions,
         "freshness": [fresh.to_json() for fresh in freshness],
         "alerts": _alerts(workspace, now_us) if workspace else [],
+        "stale_partitions": _stale(workspace) if workspace else 0,
         "as_of": from_us(now_us).isoformat(),
     }
     return document, readiness, freshness
@@ -118,6 +120,11 @@ def lines(document: dict[str, Any], readiness: Readiness, freshness: list[Freshn
             "no data" if fresh.newest_us is None else f"data to {from_us(fresh.newest_us):%Y-%m-%d %H:%M} UTC"
         )
         found.append(f"data      {fresh.instrument}: {newest}; its session is {fresh.session_state} now")
+    if document["stale_partitions"]:
+        found.append(
+            f"stale     {document['stale_partitions']} partitions were made from what was replaced since"
+            " (zanzibar versions --stale)"
+        )
     for alert in document["alerts"][:SHOWN_ALERTS]:
         found.append(f"alert     {alert['raised']:%Y-%m-%d %H:%M} UTC {alert['kind']}: {alert['detail']}")
     more = len(document["alerts"]) - SHOWN_ALERTS
@@ -194,6 +201,12 @@ def _unresolved(config: Config) -> int:
 
 def _stopped(workspace: Workspace) -> int:
     return sum(record.verdict is not Verdict.OK for record in workspace.manifest.all())
+
+
+def _stale(workspace: Workspace) -> int:
+    from zanzibar_assets.store.versions import History, stale
+
+    return len(stale(History(workspace.manifest.all(), ())))
 
 
 def _waiting_signals(workspace: Workspace, freshness: list[Freshness], now_us: int) -> int:

@@ -19,6 +19,7 @@ from zanzibar_assets.orchestration.checks import CONTRACT_CHECK, INPUTS_CHECK, c
 from zanzibar_assets.orchestration.metadata import column_schema, outcome_metadata, plot_metadata
 from zanzibar_assets.orchestration.partitions import DEFINITIONS, dagster_key, mapping
 from zanzibar_assets.orchestration.resources import ZanzibarResource
+from zanzibar_assets.orchestration.staleness import observe_stale, superseded_metadata
 from zanzibar_assets.store.builder import BuildOutcome, Status, build_partition
 from zanzibar_assets.store.keys import PartitionKey
 from zanzibar_assets.store.specs import Compute, TableSpec
@@ -138,10 +139,11 @@ def build_step(
     last = next((o for o in reversed(outcomes) if o.frame is not None), None)
     for outcome in outcomes:
         path = workspace.lake.location(spec.table, outcome.key, spec.contract.version)
-        metadata = outcome_metadata(outcome, path)
+        metadata = outcome_metadata(outcome, path) | superseded_metadata(workspace, outcome)
         if outcome is last:  # one picture a run, on the partition that it shows
             metadata |= plot_metadata(spec.table, outcome.frame)
         context.add_asset_metadata(metadata, asset_key=spec.table, partition_key=dagster_key(outcome.key))
+    observe_stale(context, workspace, outcomes)
     shared = {} if last is None else {"dagster/column_schema": column_schema(spec.table)}
     return dg.MaterializeResult(metadata=shared, check_results=check_results(outcomes, names))
 
