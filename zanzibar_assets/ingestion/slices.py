@@ -46,6 +46,14 @@ class SourceFile:
     torn_bytes: int
     modified_ns: int
 
+    @property
+    def header(self) -> formats.FileHeader:
+        """The header as it was found."""
+        return formats.FileHeader(
+            self.kind, self.header_bytes, self.record_bytes, formats.FORMAT_VERSION,
+            self.simulated, self.records, self.torn_bytes,
+        )  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True)
 class SourceSlice:
@@ -162,7 +170,7 @@ def settled(part: SourceSlice, instrument: Instrument, now_us: int) -> SourceSli
     file = part.file
     if file.kind != "scid" or part.last_record != file.records:
         return part
-    header = formats.read_header(file.path)
+    header = file.header
     if not holds_bars(file.path, header, scale_of(file.symbol, instrument)):
         return part
     stamps, valid = formats.unix_stamps(
@@ -231,5 +239,5 @@ def _one_symbol(slices: Sequence[SourceSlice], kind: str) -> tuple[SourceSlice, 
 
 def _start_us(part: SourceSlice) -> int:
     """First true stamp of the slice's file: orders files of one session, whatever their names say."""
-    stamp = first_stamp_us(part.file.path, formats.read_header(part.file.path))
+    stamp = first_stamp_us(part.file.path, part.file.header)
     return -1 if stamp is None else stamp

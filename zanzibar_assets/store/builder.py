@@ -60,13 +60,13 @@ def build_partition(
     keep everything that depends on this partition from being built. Other errors propagate. What was
     read from a source that holds nothing of the partition any more is kept, whatever else changed.
     """
-    current = kept_without_source(workspace, spec, key)
-    if current is None and not force:
-        current = up_to_date(workspace, spec, key, through)
-    if current is not None:
-        return BuildOutcome(key, Status.UP_TO_DATE, current)
     inputs = Inputs(workspace, key, through)
     try:
+        current = kept_without_source(workspace, spec, key)
+        if current is None and not force:
+            current = up_to_date(workspace, spec, key, through)
+        if current is not None:
+            return BuildOutcome(key, Status.UP_TO_DATE, current)
         frames = _compute(spec, inputs)
     except (MissingInput, BlockedInput, StaleInput, SourceError) as error:
         record = _record(workspace, spec, spec.table, inputs, Verdict.BLOCKED, (str(error),))

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from zanzibar_assets.calendars import SessionWindow, is_session, session_at, session_window
 from zanzibar_assets.config import Config, stable_hash
 from zanzibar_assets.errors import ConfigError
-from zanzibar_assets.ingestion.formats import read_header
 from zanzibar_assets.ingestion.roll_sources import roll_slices
 from zanzibar_assets.ingestion.scid import holds_bars, scale_of
 from zanzibar_assets.ingestion.sources import (
@@ -102,7 +101,7 @@ class SourceIndex:
         for file in dict.fromkeys(piece.file for piece in self.slices(kind, key)):
             scale = scale_of(file.symbol, instrument)
             if scale.records == "auto":
-                bars = holds_bars(file.path, read_header(file.path), scale)
+                bars = holds_bars(file.path, file.header, scale)
                 found.append(
                     InputRecord(SOURCE_PREFIX + file.path.name, READ_AS, "bars" if bars else "ticks")
                 )

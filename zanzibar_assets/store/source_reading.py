@@ -12,13 +12,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import astuple
 from typing import TYPE_CHECKING
 
 from zanzibar_assets.ingestion.reading import ReadRange, SliceBytes, growth, open_slices
 from zanzibar_assets.store.inputs import SOURCE_PREFIX
 from zanzibar_assets.store.keys import PartitionKey
 from zanzibar_assets.store.manifest import InputRecord
+from zanzibar_assets.vocabulary import Verdict
 
 if TYPE_CHECKING:
     from zanzibar_assets.store.inputs import Inputs
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 CORRECTED = "source_corrected"
 """Kind of the alerts that tell of source bytes that are gone or other ones now."""
 TAIL_NOTE = "tail"
-EARLIER_NOTE = "earlier_bytes"
-"""What an earlier build had read, kept while a later one is blocked before it could compare."""
 _BYTES = re.compile(r"^bytes (\d+)-(\d+)$")
 ALERT_REPEATS_US = 3_600_000_000
 """The same alert is not raised again within this time: a look that is repeated says nothing new."""
@@ -59,7 +57,6 @@ def open_sources(inputs: Inputs, table: str, kind: str) -> list[SliceBytes]:
     if reason:
         inputs.notes["contract"] = reason
     earlier = _earlier(inputs.workspace, table, inputs.key)
-    inputs.notes[EARLIER_NOTE] = [astuple(read) for read in earlier]
     return open_slices(sources.slices(kind, inputs.key), earlier)
 
 
@@ -67,7 +64,7 @@ def record_sources(inputs: Inputs, table: str, kind: str, taken: Sequence[SliceB
     """Record what was read as inputs; note growth, and raise an alert where earlier bytes changed."""
     inputs.records += [input_record(piece.range) for piece in taken]
     inputs.records += inputs.workspace.sources.reading_records(kind, inputs.key)
-    found = growth([ReadRange(*values) for values in inputs.notes.pop(EARLIER_NOTE)], taken)
+    found = growth(_earlier(inputs.workspace, table, inputs.key), taken)
     if found is None:
         return
     inputs.notes[TAIL_NOTE] = found.text
@@ -83,8 +80,11 @@ def alert_once(workspace: Workspace, kind: str, detail: str) -> None:
 
 
 def _earlier(workspace: Workspace, table: str, key: PartitionKey) -> list[ReadRange]:
+    """What the last build that came to its end had read: a blocked one read nothing to compare with."""
     record = workspace.manifest.get(table, key)
     if record is None:
         return []
-    kept = record.notes.get(EARLIER_NOTE, [])
-    return [ReadRange(*values) for values in kept] or read_ranges(record.inputs)
+    if record.verdict is Verdict.BLOCKED:
+        replaced = workspace.manifest.versions(table, key)
+        return read_ranges(replaced[0].record.inputs) if replaced else []
+    return read_ranges(record.inputs)

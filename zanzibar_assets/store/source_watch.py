@@ -10,7 +10,7 @@ back to an earlier state gives another one.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -22,6 +22,7 @@ from zanzibar_assets.store.keys import PartitionKey
 from zanzibar_assets.store.source_audit import RAW_TABLES, audit, is_built
 from zanzibar_assets.store.source_reading import CORRECTED, alert_once
 from zanzibar_assets.store.watch_cursor import Asked, FileEntry, WatchCursor
+from zanzibar_assets.vocabulary import US_PER_SECOND
 
 if TYPE_CHECKING:
     from zanzibar_assets.instruments import Instrument
@@ -31,6 +32,8 @@ UNREADABLE = "source_unreadable"
 LOST_CURSOR = "sensor_cursor"
 NOT_BUILT = "not_built"
 ATTEMPTS = 3
+"""So often a session is asked for at once; then people are told, and the pauses double."""
+PAUSE_US, LONGEST_PAUSE_US = 60 * US_PER_SECOND, 3_600 * US_PER_SECOND
 BYTES_A_LOOK = 4 * 2**30
 """New and corrected files are read until this many bytes were; the others wait for the next look."""
 RunStates = Callable[[list[str]], Mapping[str, Literal["running", "finished"]]]
@@ -70,10 +73,18 @@ def restore(workspace: Workspace, text: str | None) -> WatchCursor:
 
 
 def look(
-    workspace: Workspace, cursor: WatchCursor, run_states: RunStates, *, bytes_a_look: int = BYTES_A_LOOK
+    workspace: Workspace,
+    cursor: WatchCursor,
+    run_states: RunStates,
+    *,
+    bytes_a_look: int = BYTES_A_LOOK,
+    pause_us: int = PAUSE_US,
 ) -> Look:
-    """Look at every source file once; nothing is built and only alerts are written."""
-    watch = _Watch(workspace, cursor, bytes_a_look)
+    """Look at every source file once; nothing is built and only alerts are written.
+
+    ``pause_us`` is the first pause before a session is asked for again whose runs failed.
+    """
+    watch = _Watch(workspace, cursor, bytes_a_look, pause_us)
     paths = _paths(workspace)
     # Files that are known come first: new ones may use up the bytes of this look.
     for path, instrument in sorted(paths, key=lambda pair: pair[0].name not in cursor.files):
@@ -100,8 +111,9 @@ def _paths(workspace: Workspace) -> list[tuple[Path, Instrument]]:
 class _Watch:
     """One look in progress."""
 
-    def __init__(self, workspace: Workspace, cursor: WatchCursor, bytes_left: int) -> None:
-        self.workspace, self.cursor, self.bytes_left = workspace, cursor, bytes_left
+    def __init__(self, workspace: Workspace, cursor: WatchCursor, bytes_left: int, pause_us: int) -> None:
+        self.workspace, self.cursor = workspace, cursor
+        self.bytes_left, self.pause_us = bytes_left, pause_us
         self.now_us = workspace.clock_us()
         self.found = Look()
         self.touched: dict[PartitionKey, set[str]] = {}
@@ -151,18 +163,24 @@ class _Watch:
             key = PartitionKey.parse(text)
             running = tuple(name for name in asked.run_keys if states.get(name) == "running")
             if key in self.touched or running:
-                kept[text] = Asked(asked.marks, asked.attempt, running)
-            elif _seen_built(self.workspace, key):
-                continue
-            elif asked.attempt >= ATTEMPTS:
-                detail = f"{key}: {ATTEMPTS} runs did not build what its files hold"
-                alert_once(self.workspace, NOT_BUILT, detail)
-            else:
-                kept[text] = self._ask(key, asked.marks, asked.attempt + 1, ())
+                kept[text] = replace(asked, run_keys=running)
+            elif not _seen_built(self.workspace, key):
+                kept[text] = self._again(key, asked)
         for key, marks in self.touched.items():
             earlier = kept.get(str(key))
             kept[str(key)] = self._ask(key, tuple(sorted(marks)), 1, earlier.run_keys if earlier else ())
         return kept
+
+    def _again(self, key: PartitionKey, asked: Asked) -> Asked:
+        """A run that ended without its partition is asked for again: at once at first, never given up."""
+        over = asked.attempt - ATTEMPTS
+        if over == 0:
+            detail = f"{key}: {ATTEMPTS} runs did not build what its files hold; it is tried again later"
+            alert_once(self.workspace, NOT_BUILT, detail)
+        pause_us = 0 if over < 0 else min(self.pause_us << min(over, 16), LONGEST_PAUSE_US)
+        if self.now_us < asked.asked_us + pause_us:
+            return replace(asked, run_keys=())
+        return self._ask(key, asked.marks, asked.attempt + 1, ())
 
     def _ask(
         self, key: PartitionKey, marks: tuple[str, ...], attempt: int, running: tuple[str, ...]
@@ -171,11 +189,11 @@ class _Watch:
         stored = [record.written_us if record else 0 for record in records]
         run_key = f"bytes|{key}|{stable_hash([marks, stored, attempt])}"
         self.found.requests.append(Request(key, run_key))
-        return Asked(marks, attempt, tuple(dict.fromkeys((*running, run_key))))
+        return Asked(marks, attempt, tuple(dict.fromkeys((*running, run_key))), self.now_us)
 
 
 def _seen_built(workspace: Workspace, key: PartitionKey) -> bool:
-    """False as well while a file of the instrument cannot be read: the attempts will run out and say so."""
+    """False as well while a file of the instrument cannot be read: the attempts run out and say so."""
     try:
         return is_built(workspace, key)
     except ZanzibarError:

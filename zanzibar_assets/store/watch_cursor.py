@@ -30,11 +30,12 @@ class FileEntry:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A build that was asked for and is not seen yet: why, how often, and by which runs."""
+    """A build that was asked for and is not seen yet: why, how often, by which runs, when last."""
 
     marks: tuple[str, ...]
     attempt: int
     run_keys: tuple[str, ...]
+    asked_us: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,9 @@ class WatchCursor:
             }
             for name, entry in self.files.items()
         }
-        asked = {key: [item.marks, item.attempt, item.run_keys] for key, item in self.asked.items()}
+        asked = {
+            key: [item.marks, item.attempt, item.run_keys, item.asked_us] for key, item in self.asked.items()
+        }
         document = {"version": VERSION, "files": files, "asked": asked, "audited": self.audited}
         return json.dumps(document, sort_keys=True, separators=(",", ":"))
 
@@ -71,8 +74,8 @@ class WatchCursor:
                 raise SourceError("the cursor is of another version", got=str(document["version"]))
             files = {str(name): _entry(found) for name, found in document["files"].items()}
             asked = {
-                str(key): Asked(tuple(map(str, marks)), int(attempt), tuple(map(str, run_keys)))
-                for key, (marks, attempt, run_keys) in document["asked"].items()
+                str(key): Asked(tuple(map(str, marks)), int(attempt), tuple(map(str, names)), int(asked_us))
+                for key, (marks, attempt, names, asked_us) in document["asked"].items()
             }
             return cls(files, asked, str(document["audited"]))
         except (ValueError, KeyError, TypeError, AttributeError) as error:

@@ -106,7 +106,7 @@ def read(home: Path, folder: Path, instruments: Path, clock: Path, done: Path) -
         over = done.exists()
         workspace = open_workspace(home, folder, instruments, clock)
         text = cursor_file.read_text(encoding="utf-8") if cursor_file.exists() else None
-        found = look(workspace, restore(workspace, text), runs.states)
+        found = look(workspace, restore(workspace, text), runs.states, pause_us=1)
         for request in found.requests:
             runs.queue(request.run_key, request.key)
         temporary = cursor_file.with_suffix(".tmp")
