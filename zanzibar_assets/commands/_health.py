@@ -22,6 +22,7 @@ from zanzibar_assets.instruments import Instrument, Instruments
 from zanzibar_assets.vocabulary import US_PER_SECOND, from_us
 
 OK, WARN, FAIL = "ok", "warn", "fail"
+BUILD_FIRST = "run `zanzibar demo` or `zanzibar run`"
 OLDEST, NEWEST = (3, 11), (3, 13)
 DISTRIBUTION = "zanzibar-assets"
 LEAST_FREE_BYTES, COMFORTABLE_FREE_BYTES = 1 << 30, 5 << 30

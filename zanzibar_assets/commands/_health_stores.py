@@ -4,45 +4,23 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import sqlite3
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import closing
 from pathlib import Path
 
 import yaml
 
-from zanzibar_assets.commands._health import FAIL, OK, WARN, Item
+from zanzibar_assets.commands._health import BUILD_FIRST, FAIL, OK, WARN, Item
 from zanzibar_assets.config import Config
 from zanzibar_assets.errors import StoreError, ZanzibarError
 from zanzibar_assets.execution.arming import read_arming
 from zanzibar_assets.execution.halt import read_halt
 from zanzibar_assets.instruments import Instrument
 from zanzibar_assets.store.manifest import PartitionRecord
-from zanzibar_assets.store.migrations import HEAD
 from zanzibar_assets.store.partition_store import PartitionStore
 from zanzibar_assets.vocabulary import Verdict, from_us
 
 SPOT_CHECKS = 20
-BUILD_FIRST = "run `zanzibar demo` or `zanzibar run`"
-
-
-def database_item(path: Path) -> Item:
-    """The metadata database is sound and of this version's schema; it is only read."""
-    if not path.exists():
-        return Item("database", OK, "not made yet", BUILD_FIRST)
-    try:
-        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=10.0)) as link:
-            sound = str(link.execute("PRAGMA quick_check").fetchone()[0])
-            version = int(link.execute("PRAGMA user_version").fetchone()[0])
-    except sqlite3.Error as error:
-        return Item("database", FAIL, f"{path}: {error}", "restore it from a copy, or build again")
-    if sound != "ok":
-        return Item("database", FAIL, f"{path} is damaged: {sound}", "restore it from a copy, or build again")
-    if version > int(HEAD):
-        action = "install the newer Zanzibar or use another home folder"
-        return Item("database", FAIL, f"schema {version}, this version knows {int(HEAD)}", action)
-    return Item("database", OK, f"sound, schema {version}")
 
 
 def partitions_item(records: Sequence[PartitionRecord]) -> Item:
@@ -76,7 +54,9 @@ def lake_item(lake: PartitionStore, records: Sequence[PartitionRecord]) -> Item:
             lake.read(record.table, record.key, record.schema_version, record.fingerprint or "")
         except StoreError as error:
             return Item("lake", FAIL, error.message, error.action)
-    detail = f"{kind}: {len(chosen)} of {len(stored)} partitions hashed again: all as written"
+    size = sum(record.bytes or 0 for record in stored) / (1 << 20)
+    held = f"{kind}: {len(stored)} partitions, {size:.1f} MiB"
+    detail = f"{held}; {len(chosen)} hashed again: all as written"
     return Item("lake", OK, detail)
 
 

@@ -11,13 +11,15 @@ from datetime import UTC, datetime
 import click
 
 from zanzibar_assets.commands import _health as health
+from zanzibar_assets.commands import _health_database as database
 from zanzibar_assets.commands import _health_stores as stores
 from zanzibar_assets.commands._health import FAIL, OK, WARN, Item
 from zanzibar_assets.config import Config, default_home, load_config
 from zanzibar_assets.errors import ConfigError, ZanzibarError
 from zanzibar_assets.instruments import load_instruments
 from zanzibar_assets.store.manifest import PartitionRecord
-from zanzibar_assets.store.opening import open_partition_store
+from zanzibar_assets.store.opening import metadata_place, open_partition_store
+from zanzibar_assets.store.places import PostgresSchema
 from zanzibar_assets.vocabulary import to_us
 
 
@@ -75,22 +77,24 @@ def examine(now_us: int) -> Iterator[Item]:
 
 
 def _stores(config: Config, now_us: int) -> Iterator[Item]:
-    database = stores.database_item(config.database)
-    yield database
-    records = _records(config) if database.status == OK and config.database.exists() else []
-    yield stores.partitions_item(records)
-    yield _partition_store(config, records)
+    records: list[PartitionRecord] = []
+    try:
+        place = metadata_place(config)
+    except ConfigError as error:
+        yield Item("database", FAIL, error.message, error.action)
+    else:
+        items = list(database.database_items(place))
+        yield from items
+        if isinstance(place, PostgresSchema) and (journal := database.journal_item(config.database)):
+            yield journal
+        if items[0].status == OK and place.exists():
+            records = _records(config)
+        yield stores.partitions_item(records)
+        yield stores.lake_item(open_partition_store(config), records)
     yield from _market(config, now_us)
     newest = max((r.written_us for r in records), default=None)
     standing = next(folder for folder in (config.home, *config.home.parents) if folder.exists())
     yield health.clock_item(now_us, newest, health.file_clock_us(standing))
-
-
-def _partition_store(config: Config, records: list[PartitionRecord]) -> Item:
-    try:
-        return stores.lake_item(open_partition_store(config), records)
-    except ConfigError as error:
-        return Item("lake", FAIL, error.message, error.action)
 
 
 def _market(config: Config, now_us: int) -> Iterator[Item]:

@@ -36,10 +36,10 @@ def command(identifier: str, show_all: bool, check: bool, as_json: bool) -> None
     from zanzibar_assets.reporting.trace_rows import trace
     from zanzibar_assets.store.evolution import load_where_possible
     from zanzibar_assets.store.manifest import Manifest
-    from zanzibar_assets.store.opening import open_database, open_partition_store
+    from zanzibar_assets.store.opening import metadata_place, open_database, open_partition_store
 
     config = load_config()
-    if not config.database.exists():
+    if not metadata_place(config).exists():
         raise UsageError(
             f"{config.home} holds nothing yet", action="run `zanzibar demo` or `zanzibar run` first"
         )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -112,11 +111,11 @@ def _age(prune: bool, older_than: str | None) -> int | None:
 def _open(now_us: int) -> Workspace:
     from zanzibar_assets.config import load_config
     from zanzibar_assets.errors import UsageError
-    from zanzibar_assets.store.opening import DATABASE_VARIABLE
+    from zanzibar_assets.store.opening import metadata_place
     from zanzibar_assets.store.workspace import Workspace
 
     config = load_config()
-    if not config.database.exists() and not os.environ.get(DATABASE_VARIABLE):
+    if not metadata_place(config).exists():
         raise UsageError(
             f"{config.home} holds nothing yet", action="run `zanzibar demo` or `zanzibar run` first"
         )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from zanzibar_assets.store.database import Database
 from zanzibar_assets.store.lake import Lake
-from zanzibar_assets.store.places import METADATA_SUFFIX, PostgresSchema
+from zanzibar_assets.store.places import METADATA_SUFFIX, PostgresSchema, SqliteFile
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,24 +36,35 @@ def open_partition_store(config: Config, environment: Mapping[str, str] | None =
     return PostgresStore(PostgresLink(url), found.get(SCHEMA_VARIABLE) or DEFAULT_SCHEMA)
 
 
-def open_database(config: Config, environment: Mapping[str, str] | None = None) -> Database:
-    """The metadata database of a home, its schema brought up to date.
+def metadata_place(
+    config: Config, environment: Mapping[str, str] | None = None
+) -> SqliteFile | PostgresSchema:
+    """Where a home's metadata stands; nothing is connected to yet.
 
-    Raises ConfigError when the address is none of PostgreSQL, StoreError when the database cannot
-    be reached or was written by a newer version.
+    Raises ConfigError when the address is none of PostgreSQL.
     """
     found = os.environ if environment is None else environment
     url = found.get(DATABASE_VARIABLE)
     if not url:
-        return Database(config.database)
+        return SqliteFile(config.database)
     from zanzibar_assets.store.postgres import DEFAULT_SCHEMA
+    from zanzibar_assets.store.postgres_link import PostgresLink
 
-    return _server_database(url, found.get(SCHEMA_VARIABLE) or DEFAULT_SCHEMA)
+    schema = found.get(SCHEMA_VARIABLE) or DEFAULT_SCHEMA
+    return PostgresSchema(PostgresLink(url), schema + METADATA_SUFFIX)
+
+
+def open_database(config: Config, environment: Mapping[str, str] | None = None) -> Database:
+    """The metadata database of a home, made or brought up to date.
+
+    Raises ConfigError when the address is none of PostgreSQL, StoreError when the database cannot
+    be reached or was written by a newer version.
+    """
+    place = metadata_place(config, environment)
+    return _shared(place) if isinstance(place, PostgresSchema) else Database(place)
 
 
 @lru_cache(maxsize=8)
-def _server_database(url: str, schema: str) -> Database:
-    """One pool a process: each step and each tick opens a workspace."""
-    from zanzibar_assets.store.postgres_link import PostgresLink
-
-    return Database(PostgresSchema(PostgresLink(url), schema + METADATA_SUFFIX))
+def _shared(place: PostgresSchema) -> Database:
+    """One pool a process and schema: each step and each tick opens a workspace."""
+    return Database(place)

@@ -39,6 +39,10 @@ class SqliteFile:
     def __str__(self) -> str:
         return str(self.path)
 
+    def exists(self) -> bool:
+        """Whether anything was kept here yet."""
+        return self.path.exists()
+
     def prepare(self) -> None:
         """Make the folder."""
         try:
@@ -118,6 +122,25 @@ class PostgresSchema:
 
     def __str__(self) -> str:
         return f"PostgreSQL schema {self.schema}"
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, PostgresSchema):
+            return NotImplemented
+        return self.schema == other.schema and self.link == other.link
+
+    def __hash__(self) -> int:
+        return hash((self.schema, self.link))
+
+    def exists(self) -> bool:
+        """Whether the tables were made; StoreError when the server cannot be reached."""
+        with self.link.transaction(read_only=True) as cursor:
+            cursor.execute(
+                "SELECT 1 FROM pg_tables WHERE schemaname = %s AND tablename = 'alembic_version'",
+                (self.schema,),
+            )
+            found = cursor.fetchone() is not None
+        self.link.close()
+        return found
 
     def prepare(self) -> None:
         """Make the schema where it is missing."""

@@ -51,6 +51,12 @@ class PostgresLink:
         self._secrets = _secrets(rest)
         self._local = threading.local()
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, PostgresLink) and self._url == other._url
+
+    def __hash__(self) -> int:
+        return hash(self._url)
+
     @contextmanager
     def transaction(self, *, read_only: bool = False) -> Iterator[psycopg2.extensions.cursor]:
         """One transaction: committed at the end, rolled back on any error; a read sees one snapshot.

@@ -216,3 +216,10 @@ def test_a_folder_that_cannot_be_made_is_an_error_in_plain_words(tmp_path):
     (tmp_path / "file").write_text("", encoding="utf-8")
     with pytest.raises(StoreError, match="is no folder"):
         Database(SqliteFile(tmp_path / "file" / "m.sqlite"))
+
+
+def test_asking_whether_anything_is_there_makes_nothing(place):
+    assert not place.exists()
+    assert not place.exists()
+    Database(place).close()
+    assert place.exists()
