@@ -1,8 +1,14 @@
-"""Breaks of structure (BOS) and changes of character (CHoCH).
+"""Breaks of structure (BOS), changes of character (CHoCH) and the order blocks they leave.
 
 The level on a side is the most recently confirmed swing there. A break spends it: there is none on
 that side until the next swing is confirmed. Bar t is tested against levels known at t-1; swings that
-bar t confirms are taken in afterwards.
+bar t confirms are taken in afterwards. In wick mode a bar may break both sides: the level nearer to
+the open goes first; at equal distance nothing tells the order, both are judged against the trend
+before the bar, and the trend afterwards is the bar's own direction.
+
+Definition 2 adds what makes a break a market structure shift: ``displacement`` (the body is at least
+``body_atr`` mean true ranges of the bars before), ``gap_in_leg`` (a gap of the break's direction lies
+between the leg's far end and the breaking bar), ``mss`` (a CHoCH with both). Levels are as before.
 """
 
 from __future__ import annotations
@@ -10,81 +16,78 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from zanzibar_assets.analysis.engine import Attr, BarSeries, Row, ordered
-from zanzibar_assets.analysis.swings import SwingEngine, SwingParams
+import numpy as np
+
+from zanzibar_assets.analysis._records import Ints
+from zanzibar_assets.analysis.columns import EngineState, as_rows, fresh_table
+from zanzibar_assets.analysis.engine import BarSeries, Row
+from zanzibar_assets.analysis.swings import SwingParams
+from zanzibar_assets.analysis.windows import BarBlock, BarTail, Window
+
+DEFINITION = 2
 
 
 @dataclass(frozen=True, slots=True)
 class BreakParams:
-    """Swings whose levels are broken, and what breaks them: the close, or the bar's range."""
+    """Swings whose levels are broken, what breaks them (close, or the bar's range), a strong body."""
 
     swing: SwingParams
     mode: Literal["close", "wick"] = "close"
+    body_atr: float = 1.0
+    atr_bars: int = 14
+
+    def __post_init__(self) -> None:
+        if self.mode not in ("close", "wick"):
+            raise ValueError(f"mode is close or wick, got {self.mode!r}")
 
 
-class BreakEngine:
-    """State: the trend (0 until the first break) and the unbroken swing of each side."""
+class StructureEngine(EngineState):
+    """Swings, their breaks and, with ``blocks``, order blocks and their life, bar after bar."""
 
-    def __init__(self, params: BreakParams) -> None:
-        self.params = params
-        self.trend = 0
-        self.levels: dict[int, Row] = {}
+    def __init__(self, params: BreakParams, *, blocks: bool = True) -> None:
+        from zanzibar_assets.analysis import _structure_kernels as kernels
 
-    def step(self, bars: BarSeries, t: int) -> list[Row]:
-        """Breaks on bar ``t`` of levels known before it.
+        self.params, self.blocks = params, blocks
+        super().__init__(
+            {
+                "sides": np.zeros((2, kernels.SIDE_REGISTERS), np.int64),
+                "common": np.zeros(kernels.COMMON_REGISTERS, np.int64),
+                "heaps": np.empty((4, kernels.BLOCK_FIELDS, 64), np.int64),
+                "sizes": np.zeros(4, np.int64),
+            }
+        )
 
-        In wick mode a bar may break both sides: the level nearer to the open goes first. At equal
-        distance nothing tells the order: both are judged against the trend before the bar, and
-        the trend afterwards is the bar's own direction.
-        """
-        hit = [side for side in (1, -1) if self._broken(bars, t, side)]
-        if len(hit) < 2:
-            return [self._spend(bars, t, side, {}) for side in hit]
-        flag: dict[str, Attr] = {"ambiguous_order": True}
-        distances = {side: abs(bars.open[t] - self._price(side)) for side in hit}
-        if distances[1] != distances[-1]:
-            return [self._spend(bars, t, side, flag) for side in sorted(hit, key=distances.__getitem__)]
-        before, found = self.trend, []
-        for side in hit:
-            self.trend = before
-            found.append(self._spend(bars, t, side, flag))
-        body = bars.close[t] - bars.open[t]
-        self.trend = before if body == 0 else (1 if body > 0 else -1)
-        return found
+    @property
+    def lookback(self) -> int:
+        """Earlier bars that a window needs."""
+        return max(self.params.swing.left + self.params.swing.right, self.params.atr_bars + 1, 2)
 
-    def ingest(self, confirmed: list[Row]) -> None:
-        """Take in swings confirmed at the close of the bar just stepped."""
-        for swing in confirmed:
-            self.levels[swing.dir] = swing
+    def feed(self, window: Window) -> Ints:
+        """Rows that the new bars of a window make known."""
+        from zanzibar_assets.analysis._structure_kernels import Rules, structure_rows
 
-    def _price(self, side: int) -> int:
-        level = self.levels[side].level
-        assert level is not None, "a swing row always has its level"
-        return level
+        params, state = self.params, self.arrays
+        swing = params.swing
+        wick, body = params.mode == "wick", float(params.body_atr)
+        rules = Rules(swing.left, swing.right, wick, params.atr_bars, body, self.blocks)
+        out, count, state["heaps"] = structure_rows(
+            window.bars.ohlc, window.first, window.base, rules,
+            state["sides"], state["common"], state["heaps"], state["sizes"], fresh_table(len(window.bars)),
+        )  # fmt: skip
+        return out[:, :count]
 
-    def _broken(self, bars: BarSeries, t: int, side: int) -> bool:
-        if side not in self.levels:
-            return False
-        wick = bars.high[t] if side > 0 else bars.low[t]
-        reach = bars.close[t] if self.params.mode == "close" else wick
-        return side * reach > side * self._price(side)
+    def used(self) -> dict[str, Ints]:
+        """The arrays without their spare room."""
+        size = int(self.arrays["sizes"].max())
+        return {**self.arrays, "heaps": self.arrays["heaps"][:, :, :size]}
 
-    def _spend(self, bars: BarSeries, t: int, side: int, flags: dict[str, Attr]) -> Row:
-        level = self._price(side)
-        swing = self.levels.pop(side)
-        attrs: dict[str, Attr] = dict(flags)
-        if self.trend == 0:
-            attrs["initial"] = True
-        kind = "choch" if self.trend == -side else "bos"
-        self.trend = side
-        return Row(kind, side, t, t, level=level, ref=swing, attrs=attrs)
+
+def structure(bars: BarSeries, params: BreakParams) -> list[Row]:
+    """Swings, breaks and order blocks of a series."""
+    engine = StructureEngine(params)
+    return as_rows(engine.feed(BarTail(engine.lookback).join(BarBlock.of(bars))))
 
 
 def breaks(bars: BarSeries, params: BreakParams) -> list[Row]:
     """All BOS and CHoCH rows of a series (``ref`` is the broken swing)."""
-    swing_engine, engine = SwingEngine(params.swing), BreakEngine(params)
-    found: list[Row] = []
-    for t in range(len(bars)):
-        found += engine.step(bars, t)
-        engine.ingest(swing_engine.step(bars, t))
-    return ordered(found)
+    return [row for row in structure(bars, params) if row.kind in ("bos", "choch")]

@@ -1,7 +1,11 @@
 """Fair value gaps and their whole life: touch, middle, fill, inversion, extension.
 
 Bullish on bars i-2, i-1, i: the low of i lies above the high of i-2; the gap is drawn on i-1 and
-known at the close of i. Every later change is its own row that refers to the gap.
+known at the close of i. Every later change is its own row that refers to the gap: the first bars that
+reach its near edge (``fvg_touch``), its middle (``fvg_ce``; an odd middle is not rounded) and its far
+edge (``fvg_fill``), equality counting, and the first that closes strictly beyond (``fvg_invert``, of
+the opposite direction). A gap right after a gap of its direction that is still unfilled gives an
+``fvg_extend`` over both, which refers to the first of the chain; the first is never rewritten.
 """
 
 from __future__ import annotations
@@ -9,10 +13,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from zanzibar_assets.analysis.engine import Attr, BarSeries, Row, ordered, prior_atr
-from zanzibar_assets.analysis.zones import FAR_EDGE, MIDDLE, NEAR_EDGE, ZoneBook
+import numpy as np
 
-LIFE = ("fvg_touch", "fvg_ce", "fvg_fill")
+from zanzibar_assets.analysis._records import Ints
+from zanzibar_assets.analysis.columns import EngineState, as_rows, fresh_table
+from zanzibar_assets.analysis.engine import BarSeries, Row
+from zanzibar_assets.analysis.windows import BarBlock, BarTail, Window
+
+KINDS = ("fvg", "fvg_touch", "fvg_ce", "fvg_fill", "fvg_invert", "fvg_extend")
+WAITS = 8
+SPARE_GAPS = 4_096
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,85 +34,74 @@ class FvgParams:
     atr_bars: int = 14
 
 
-class FvgEngine:
+class GapEngine(EngineState):
     """Live gaps of both directions, and the chain of consecutive gaps that now grows.
 
-    ``sessions`` gives each bar's session number: a gap whose three bars do not share one session
-    carries ``gap_across_session``. ``atr`` is needed only where ``min_atr`` is on.
+    A gap whose three bars do not share one session carries ``gap_across_session``.
     """
 
-    def __init__(
-        self, params: FvgParams, sessions: Sequence[int] | None = None, atr: Sequence[float | None] = ()
-    ) -> None:
+    def __init__(self, params: FvgParams) -> None:
+        from zanzibar_assets.analysis import _gap_kernels as kernels
+
         self.params = params
-        self.sessions = sessions
-        self.atr = atr
-        self.books = {side: ZoneBook(side, (NEAR_EDGE, MIDDLE, FAR_EDGE)) for side in (1, -1)}
-        self.chain: Row | None = None
-        self.chain_end = -1
+        super().__init__(
+            {
+                "registers": np.zeros(kernels.GAP_REGISTERS, np.int64),
+                "gaps": np.empty((kernels.GAP_FIELDS, 0), np.int64),
+                "stacks": np.empty((2 * WAITS, 0), np.int64),
+                "sizes": np.zeros(WAITS, np.int64),
+            }
+        )
 
-    def step(self, bars: BarSeries, t: int) -> list[Row]:
-        """Life of the gaps known before bar ``t``, then the gap that bar ``t`` completes."""
-        found = [row for side in (1, -1) for row in self._life(bars, t, side)]
-        gap = self._gap(bars, t)
-        if gap is not None:
-            found.append(gap)
-            extension = self._extension(bars, gap)
-            if extension is not None:
-                found.append(extension)
-            self.books[gap.dir].add(gap)
-        return ordered(found)
+    @property
+    def lookback(self) -> int:
+        """Earlier bars that a window needs."""
+        return max(2, self.params.atr_bars + 1 if self.params.min_atr > 0 else 0)
 
-    def _life(self, bars: BarSeries, t: int, side: int) -> list[Row]:
-        reached, ended = self.books[side].step(bars.high[t], bars.low[t], bars.close[t])
-        found = [Row(LIFE[stage], side, t, t, lo=gap.lo, hi=gap.hi, ref=gap) for stage, gap in reached]
-        found += [Row("fvg_invert", -side, t, t, lo=gap.lo, hi=gap.hi, ref=gap) for gap in ended]
-        return found
+    def feed(self, window: Window) -> Ints:
+        """Rows that the new bars of a window make known."""
+        from zanzibar_assets.analysis._gap_kernels import gap_rows
 
-    def _gap(self, bars: BarSeries, t: int) -> Row | None:
-        if t < 2:
-            return None
-        if bars.low[t] > bars.high[t - 2]:
-            side, lo, hi = 1, bars.high[t - 2], bars.low[t]
-        elif bars.high[t] < bars.low[t - 2]:
-            side, lo, hi = -1, bars.high[t], bars.low[t - 2]
-        else:
-            return None
-        if not self._wide_enough(hi - lo, t):
-            return None
-        attrs: dict[str, Attr] = {}
-        if self.sessions is not None and self.sessions[t - 2] != self.sessions[t]:
-            attrs["gap_across_session"] = True
-        return Row("fvg", side, t - 1, t, lo=lo, hi=hi, attrs=attrs)
+        params, state = self.params, self.arrays
+        ohlc, first, base = window.bars.ohlc, window.first, window.base
+        self._make_room(len(window.bars) - first)
+        out, count = gap_rows(
+            ohlc, window.bars.sessions, first, base, params.atr_bars, params.min_ticks, params.min_atr,
+            state["registers"], state["gaps"], state["stacks"], state["sizes"], fresh_table(len(window.bars)),
+        )  # fmt: skip
+        return out[:, :count]
 
-    def _wide_enough(self, height: int, t: int) -> bool:
-        if height < self.params.min_ticks:
-            return False
-        if self.params.min_atr <= 0:
-            return True
-        atr = self.atr[t]
-        return atr is not None and height >= self.params.min_atr * atr
+    def _make_room(self, bars: int) -> None:
+        """Room for a gap a bar; the gaps that ended are let go when they fill the table."""
+        needed = int(self.arrays["registers"][1]) + bars
+        if needed <= self.arrays["gaps"].shape[1]:
+            return
+        held = self.used()
+        used = held["gaps"].shape[1]
+        for name, array in (("gaps", held["gaps"]), ("stacks", held["stacks"])):
+            wide = np.empty((array.shape[0], 2 * used + bars + SPARE_GAPS * (bars < SPARE_GAPS)), np.int64)
+            wide[:, : array.shape[1]] = array
+            self.arrays[name] = wide
+        self.arrays["registers"] = held["registers"]
 
-    def _extension(self, bars: BarSeries, gap: Row) -> Row | None:
-        """Row that joins the gap to the unfilled gap one bar earlier; the first is never rewritten."""
-        first, t = self.chain, gap.known_idx
-        follows = first is not None and first.dir == gap.dir and self.chain_end == t - 1
-        self.chain_end = t
-        if first is None or not follows or self._filled(bars, first, t):
-            self.chain = gap
-            return None
-        edges = [edge for row in (first, gap) for edge in (row.lo, row.hi) if edge is not None]
-        return Row("fvg_extend", gap.dir, gap.event_idx, t, lo=min(edges), hi=max(edges), ref=first)
-
-    def _filled(self, bars: BarSeries, gap: Row, t: int) -> bool:
-        assert gap.lo is not None, "a gap row always has its edges"
-        assert gap.hi is not None, "a gap row always has its edges"
-        since = slice(gap.known_idx + 1, t + 1)
-        return min(bars.low[since]) <= gap.lo if gap.dir > 0 else max(bars.high[since]) >= gap.hi
+    def used(self) -> dict[str, Ints]:
+        """Only the gaps that still live, numbered anew, and the stacks without their spare room."""
+        state = self.arrays
+        sizes, stacks = state["sizes"], state["stacks"]
+        # A gap leaves the stack of inversions last.
+        alive = np.sort(np.concatenate([stacks[WAITS + row, : sizes[row]] for row in (3, 7)]))
+        place = np.zeros(int(alive[-1]) + 1 if len(alive) else 0, np.int64)
+        place[alive] = np.arange(len(alive))
+        short = np.zeros((2 * WAITS, int(sizes.max())), np.int64)
+        for row in range(WAITS):
+            short[row, : sizes[row]] = stacks[row, : sizes[row]]
+            short[WAITS + row, : sizes[row]] = place[stacks[WAITS + row, : sizes[row]]]
+        registers = state["registers"].copy()
+        registers[1] = len(alive)
+        return {**state, "registers": registers, "gaps": state["gaps"][:, alive], "stacks": short}
 
 
 def fvgs(bars: BarSeries, params: FvgParams, sessions: Sequence[int] | None = None) -> list[Row]:
     """All gaps of a series with their life."""
-    atr = prior_atr(bars, params.atr_bars) if params.min_atr > 0 else ()
-    engine = FvgEngine(params, sessions, atr)
-    return [row for t in range(len(bars)) for row in engine.step(bars, t)]
+    engine = GapEngine(params)
+    return as_rows(engine.feed(BarTail(engine.lookback).join(BarBlock.of(bars, sessions))))

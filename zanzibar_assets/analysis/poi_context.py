@@ -10,10 +10,10 @@ from statistics import median
 
 import polars as pl
 
-from zanzibar_assets.analysis.breaks import BreakEngine, BreakParams
+from zanzibar_assets.analysis.breaks import BreakParams, breaks
 from zanzibar_assets.analysis.engine import BarSeries, prior_atr
 from zanzibar_assets.analysis.events import JoinedBars
-from zanzibar_assets.analysis.swings import SwingEngine, SwingParams
+from zanzibar_assets.analysis.swings import SwingParams
 from zanzibar_assets.vocabulary import US_PER_SECOND
 
 VOLUME_BARS = 20
@@ -101,14 +101,10 @@ def higher_timeframe_bias(joined: JoinedBars) -> list[int]:
     """
     span = HIGHER_TIMEFRAME_BARS * joined.seconds * US_PER_SECOND
     ends, higher = _higher_bars(joined, span)
-    swing_engine = SwingEngine(HIGHER_SWING)
-    engine = BreakEngine(BreakParams(HIGHER_SWING))
-    trends = [0]
-    for t in range(len(higher)):
-        engine.step(higher, t)
-        engine.ingest(swing_engine.step(higher, t))
-        trends.append(engine.trend)
-    return [trends[bisect_right(ends, known)] for known in joined.known_us]
+    changes = breaks(higher, BreakParams(HIGHER_SWING))
+    since = [ends[row.known_idx] for row in changes]
+    trends = [0, *(row.dir for row in changes)]
+    return [trends[bisect_right(since, known)] for known in joined.known_us]
 
 
 def _higher_bars(joined: JoinedBars, span: int) -> tuple[list[int], BarSeries]:

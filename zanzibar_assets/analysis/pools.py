@@ -7,11 +7,18 @@ pool whose level is traded through is taken. A pool that grows is a new row that
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from zanzibar_assets.analysis.engine import BarSeries, Row, ordered, prior_atr
-from zanzibar_assets.analysis.swings import SwingEngine, SwingParams
+import numpy as np
+
+from zanzibar_assets.analysis._records import Ints
+from zanzibar_assets.analysis.breaks import BreakParams, StructureEngine
+from zanzibar_assets.analysis.columns import EngineState, as_rows, fresh_table, merge, only
+from zanzibar_assets.analysis.engine import BarSeries, Row
+from zanzibar_assets.analysis.swings import SwingParams
+from zanzibar_assets.analysis.windows import BarBlock, BarTail, Window
+
+KINDS = ("pool", "pool_taken")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,103 +31,62 @@ class PoolParams:
     atr_bars: int = 14
 
 
-@dataclass(slots=True)
-class _Group:
-    side: int
-    members: list[Row] = field(default_factory=list)
-    pool: Row | None = None
+class PoolEngine(EngineState):
+    """The untouched swings of each side and the groups they form."""
 
-    def beyond(self, price: int) -> int:
-        """Mirrored distance of a price beyond the group's outermost member."""
-        return self.side * price - self.edge
+    def __init__(self, params: PoolParams) -> None:
+        from zanzibar_assets.analysis import _pool_kernels as kernels
+
+        self.params = params
+        super().__init__(
+            {
+                "members": np.empty((2, kernels.MEMBER_FIELDS, 0), np.int64),
+                "groups": np.empty((2, kernels.GROUP_FIELDS, 0), np.int64),
+                "sizes": np.zeros((2, 2), np.int64),
+                "serial": np.zeros(1, np.int64),
+            }
+        )
 
     @property
-    def edge(self) -> int:
-        """Mirrored price of the outermost member (the pool's level)."""
-        return max(self.side * _price(member) for member in self.members)
+    def lookback(self) -> int:
+        """Earlier bars that a window needs."""
+        return self.params.atr_bars + 1 if self.params.tol_atr > 0 else 0
 
+    def feed(self, window: Window, points: Ints) -> Ints:
+        """Rows that the new bars make known; ``points`` are the swings confirmed on them."""
+        from zanzibar_assets.analysis._pool_kernels import pool_rows
 
-class PoolEngine:
-    """State: the groups of untouched swings of each side."""
+        params, state = self.params, self.arrays
+        ohlc, first, base = window.bars.ohlc, window.first, window.base
+        self._make_room(points.shape[1])
+        out, count = pool_rows(
+            ohlc, first, base, params.atr_bars, params.tol_ticks, params.tol_atr, points,
+            state["members"], state["groups"], state["sizes"], state["serial"], fresh_table(0),
+        )  # fmt: skip
+        return out[:, :count]
 
-    def __init__(self, params: PoolParams, atr: Sequence[float | None] = ()) -> None:
-        self.params = params
-        self.atr = atr
-        self.groups: dict[int, list[_Group]] = {1: [], -1: []}
-        # Mirrored price of each side's nearest member: a bar that does not pass it changes nothing.
-        self._nearest: dict[int, int | None] = {1: None, -1: None}
+    def _make_room(self, points: int) -> None:
+        for name, held in self.used().items():
+            if name in ("members", "groups"):
+                if held.shape[2] + points <= self.arrays[name].shape[2]:
+                    continue
+                wide = np.empty((*held.shape[:2], 2 * held.shape[2] + points + 64), np.int64)
+                wide[:, :, : held.shape[2]] = held
+                self.arrays[name] = wide
 
-    def step(self, bars: BarSeries, t: int) -> list[Row]:
-        """Pools that bar ``t`` takes; members it trades through are dropped."""
-        found: list[Row] = []
-        for side, reach in ((1, bars.high[t]), (-1, bars.low[t])):
-            nearest = self._nearest[side]
-            if nearest is None or side * reach <= nearest:
-                continue
-            kept: list[_Group] = []
-            for group in self.groups[side]:
-                if group.beyond(reach) < 1:
-                    group.members = [m for m in group.members if side * _price(m) >= side * reach]
-                    kept.append(group)
-                elif group.pool is not None:
-                    found.append(_taken(group.pool, t))
-            self.groups[side] = [group for group in kept if group.members]
-            prices = [side * _price(member) for group in self.groups[side] for member in group.members]
-            self._nearest[side] = min(prices, default=None)
-        return ordered(found)
-
-    def ingest(self, t: int, confirmed: list[Row]) -> list[Row]:
-        """Take in swings confirmed at the close of bar ``t``; gives the pools they form or widen."""
-        found: list[Row] = []
-        for swing in confirmed:
-            group = self._group_of(swing, self._tolerance(t))
-            group.members.append(swing)
-            nearest, price = self._nearest[swing.dir], swing.dir * _price(swing)
-            self._nearest[swing.dir] = price if nearest is None else min(nearest, price)
-            if len(group.members) < 2:
-                continue
-            level = group.side * group.edge
-            group.pool = Row(
-                "pool",
-                swing.dir,
-                swing.event_idx,
-                t,
-                level=level,
-                ref=group.pool,
-                attrs={"n": len(group.members)},
-            )
-            found.append(group.pool)
-        return ordered(found)
-
-    def _tolerance(self, t: int) -> float:
-        atr = self.atr[t] if self.params.tol_atr > 0 else None
-        return max(self.params.tol_ticks, self.params.tol_atr * atr if atr is not None else 0.0)
-
-    def _group_of(self, swing: Row, tolerance: float) -> _Group:
-        """Oldest group whose first member is near enough, or a new one."""
-        for group in self.groups[swing.dir]:
-            if abs(_price(swing) - _price(group.members[0])) <= tolerance:
-                return group
-        group = _Group(swing.dir)
-        self.groups[swing.dir].append(group)
-        return group
-
-
-def _price(swing: Row) -> int:
-    assert swing.level is not None, "a swing row always has its level"
-    return swing.level
-
-
-def _taken(pool: Row, t: int) -> Row:
-    return Row("pool_taken", pool.dir, t, t, level=pool.level, ref=pool, attrs={"n": pool.attrs["n"]})
+    def used(self) -> dict[str, Ints]:
+        """The arrays without their spare room."""
+        members, groups = (int(size) for size in self.arrays["sizes"].max(axis=0))
+        return {
+            **self.arrays,
+            "members": self.arrays["members"][:, :, :members],
+            "groups": self.arrays["groups"][:, :, :groups],
+        }
 
 
 def pools(bars: BarSeries, params: PoolParams) -> list[Row]:
     """All pools of a series and their taking."""
-    atr = prior_atr(bars, params.atr_bars) if params.tol_atr > 0 else ()
-    swing_engine, engine = SwingEngine(params.swing), PoolEngine(params, atr)
-    found: list[Row] = []
-    for t in range(len(bars)):
-        found += engine.step(bars, t)
-        found += engine.ingest(t, swing_engine.step(bars, t))
-    return ordered(found)
+    points, engine = StructureEngine(BreakParams(params.swing)), PoolEngine(params)
+    window = BarTail(max(points.lookback, engine.lookback)).join(BarBlock.of(bars))
+    confirmed = only(points.feed(window), ("swing",))
+    return [row for row in as_rows(merge([engine.feed(window, confirmed)])) if row.kind in KINDS]

@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from zanzibar_assets.analysis.breaks import BreakEngine, BreakParams
-from zanzibar_assets.analysis.engine import Row, ordered
+from zanzibar_assets.analysis.breaks import DEFINITION, BreakParams
+from zanzibar_assets.analysis.engine import Row
 from zanzibar_assets.analysis.events import Definition, EventWriter, JoinedBars, join_bars
-from zanzibar_assets.analysis.fvg import FvgEngine, FvgParams
-from zanzibar_assets.analysis.order_blocks import OrderBlockEngine
-from zanzibar_assets.analysis.swings import SwingEngine, SwingParams
+from zanzibar_assets.analysis.fvg import KINDS as FVG_KINDS
+from zanzibar_assets.analysis.fvg import FvgParams
+from zanzibar_assets.analysis.order_blocks import KINDS as BLOCK_KINDS
+from zanzibar_assets.analysis.stream import StreamParams, all_rows
+from zanzibar_assets.analysis.swings import SwingParams
+from zanzibar_assets.analysis.windows import BarBlock
 
 if TYPE_CHECKING:
     import polars as pl
@@ -19,7 +22,6 @@ if TYPE_CHECKING:
     from zanzibar_assets.instruments import Instrument
 
 TABLE = "smc_events"
-FVG_KINDS = ("fvg", "fvg_touch", "fvg_ce", "fvg_fill", "fvg_invert", "fvg_extend")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,28 +39,21 @@ class SmcParams:
 
     def definitions(self) -> dict[str, Definition]:
         """Definition of each kind of row."""
-        broken, gap = Definition.of("breaks", self.breaks), Definition.of("fvg", self.fvg)
-        block = Definition.of("ob", self.breaks)
+        broken = Definition.of("breaks", self.breaks, DEFINITION)
+        block = Definition.of("ob", self.breaks, DEFINITION)
+        gap, point = Definition.of("fvg", self.fvg), Definition.of("swing", self.breaks.swing)
         return {
-            "swing": Definition.of("swing", self.breaks.swing),
+            **dict.fromkeys(("swing", "swing_supersede"), point),
             **dict.fromkeys(("bos", "choch"), broken),
             **dict.fromkeys(FVG_KINDS, gap),
-            **dict.fromkeys(("ob", "ob_mitigated", "breaker"), block),
+            **dict.fromkeys(BLOCK_KINDS, block),
         }
 
 
 def smc_rows(joined: JoinedBars, params: SmcParams) -> list[Row]:
     """All structure rows over history and session."""
-    bars = joined.series
-    swing_engine, break_engine = SwingEngine(params.breaks.swing), BreakEngine(params.breaks)
-    gap_engine, block_engine = FvgEngine(params.fvg, joined.sessions), OrderBlockEngine()
-    found: list[Row] = []
-    for t in range(len(bars)):
-        broken = break_engine.step(bars, t)
-        confirmed = swing_engine.step(bars, t)
-        found += [*broken, *block_engine.step(bars, t, broken), *gap_engine.step(bars, t), *confirmed]
-        break_engine.ingest(confirmed)
-    return ordered(found)
+    block = BarBlock.of(joined.series, joined.sessions)
+    return all_rows(block, StreamParams(params.breaks, params.fvg))
 
 
 def build_smc_events(

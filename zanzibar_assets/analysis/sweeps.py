@@ -6,12 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from zanzibar_assets.analysis.bar_sweeps import SweepEngine, SweepParams
-from zanzibar_assets.analysis.engine import Row, ordered, prior_atr
+from zanzibar_assets.analysis.bar_sweeps import KINDS as OUTCOME_KINDS
+from zanzibar_assets.analysis.bar_sweeps import SweepParams
+from zanzibar_assets.analysis.breaks import BreakParams
+from zanzibar_assets.analysis.engine import Row
 from zanzibar_assets.analysis.events import Definition, EventWriter, JoinedBars, join_bars
 from zanzibar_assets.analysis.levels import LevelParams, resting_levels
-from zanzibar_assets.analysis.pools import PoolEngine, PoolParams
-from zanzibar_assets.analysis.swings import SwingEngine, SwingParams
+from zanzibar_assets.analysis.pools import KINDS as POOL_KINDS
+from zanzibar_assets.analysis.pools import PoolParams
+from zanzibar_assets.analysis.stream import StreamParams, all_rows
+from zanzibar_assets.analysis.swings import SwingParams
+from zanzibar_assets.analysis.windows import BarBlock
 
 if TYPE_CHECKING:
     import polars as pl
@@ -20,6 +25,7 @@ if TYPE_CHECKING:
     from zanzibar_assets.instruments import Instrument
 
 TABLE = "liquidity_sweeps"
+KINDS = (*POOL_KINDS, *OUTCOME_KINDS)
 POOL_TOLERANCE_TICKS = 2
 POOL_TOLERANCE_ATR = 0.1
 
@@ -56,24 +62,10 @@ class LiquidityParams:
 
 def liquidity_rows(joined: JoinedBars, resting: Sequence[Row], params: LiquidityParams) -> list[Row]:
     """Pools, and the outcome of every swing, pool and resting level, over history and session."""
-    bars = joined.series
-    swing_engine = SwingEngine(params.pool.swing)
-    pool_engine = PoolEngine(params.pool, prior_atr(bars, params.pool.atr_bars))
-    sweep_engine = SweepEngine(params.sweep)
-    arming: dict[int, list[Row]] = {}
-    for level in resting:
-        if level.dir:
-            arming.setdefault(level.known_idx, []).append(level)
-    found: list[Row] = []
-    for t in range(len(bars)):
-        found += sweep_engine.step(bars, t)
-        found += pool_engine.step(bars, t)
-        confirmed = swing_engine.step(bars, t)
-        formed = pool_engine.ingest(t, confirmed)
-        found += formed
-        for level in (*confirmed, *formed, *arming.get(t, ())):
-            sweep_engine.arm(level)
-    return ordered(found)
+    stream = StreamParams(BreakParams(params.pool.swing), pool=params.pool, sweep=params.sweep)
+    levels = [level for level in resting if level.dir]
+    rows = all_rows(BarBlock.of(joined.series, joined.sessions), stream, levels)
+    return [row for row in rows if row.kind in KINDS]
 
 
 def build_liquidity_sweeps(

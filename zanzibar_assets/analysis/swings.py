@@ -1,4 +1,9 @@
-"""Swing points: local extremes, known only once the bars on their right have closed."""
+"""Swing points: local extremes, known only once the bars on their right have closed.
+
+High at i: above every high of the left bars, not below any of the right ones; low mirrored. Left
+strict and right non-strict give exactly one point on a plateau, its first bar. The row's
+``event_idx`` is i, its ``known_idx`` i + right.
+"""
 
 from __future__ import annotations
 
@@ -19,31 +24,8 @@ class SwingParams:
             raise ValueError(f"a swing needs a bar on each side, got left={self.left} right={self.right}")
 
 
-class SwingEngine:
-    """High at i: above every high of the left bars, not below any of the right ones; low mirrored.
-
-    Left strict and right non-strict give exactly one point on a plateau, its first bar. The row's
-    ``event_idx`` is i, its ``known_idx`` i + right.
-    """
-
-    def __init__(self, params: SwingParams) -> None:
-        self.params = params
-
-    def step(self, bars: BarSeries, t: int) -> list[Row]:
-        """Swings that the close of bar ``t`` confirms."""
-        left, i = self.params.left, t - self.params.right
-        if i < left:
-            return []
-        found: list[Row] = []
-        high, low = bars.high[i], bars.low[i]
-        if high > max(bars.high[i - left : i]) and high >= max(bars.high[i + 1 : t + 1]):
-            found.append(Row("swing", 1, i, t, level=high))
-        if low < min(bars.low[i - left : i]) and low <= min(bars.low[i + 1 : t + 1]):
-            found.append(Row("swing", -1, i, t, level=low))
-        return found
-
-
 def swings(bars: BarSeries, params: SwingParams) -> list[Row]:
     """All swings of a series, in the order in which they become known."""
-    engine = SwingEngine(params)
-    return [row for t in range(len(bars)) for row in sorted(engine.step(bars, t), key=lambda r: r.dir)]
+    from zanzibar_assets.analysis.breaks import BreakParams, structure
+
+    return [row for row in structure(bars, BreakParams(params)) if row.kind == "swing"]

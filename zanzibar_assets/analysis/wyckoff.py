@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from zanzibar_assets.analysis.engine import Row
 from zanzibar_assets.analysis.events import Definition, EventWriter, join_bars
-from zanzibar_assets.analysis.wyckoff_engine import MIRRORED, accumulation, distribution
-from zanzibar_assets.analysis.wyckoff_rules import WyckoffParams
+from zanzibar_assets.analysis.wyckoff_engine import wyckoff
+from zanzibar_assets.analysis.wyckoff_rules import KINDS, WyckoffParams
 
 if TYPE_CHECKING:
     import polars as pl
@@ -16,7 +15,6 @@ if TYPE_CHECKING:
     from zanzibar_assets.instruments import Instrument
 
 TABLE = "wyckoff_events"
-SHARED_KINDS = ("ar", "st", "st_b", "bu", "fail")
 SESSION_PARAMS = WyckoffParams(n=20, w=2, abandon_atr=2.0)
 """Baselines of 20 bars (the specification's range for real series), definition 2."""
 
@@ -32,12 +30,8 @@ def build_wyckoff_events(
     """
     joined = join_bars(bars, bars_history)
     definition = Definition.of("wyckoff", SESSION_PARAMS, SESSION_PARAMS.def_version)
-    kinds = (*SHARED_KINDS, *MIRRORED, *MIRRORED.values())
-    writer = EventWriter(joined, instrument, dict.fromkeys(kinds, definition))
+    writer = EventWriter(joined, instrument, dict.fromkeys(KINDS, definition))
     if not bars.height:
         return writer.frame([], TABLE)
-    rows: list[Row] = [
-        *accumulation(joined.series, SESSION_PARAMS)[0],
-        *distribution(joined.series, SESSION_PARAMS)[0],
-    ]
+    rows = wyckoff(joined.series, SESSION_PARAMS)
     return writer.frame((row for row in rows if row.known_idx >= joined.first), TABLE)

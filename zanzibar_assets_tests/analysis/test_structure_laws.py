@@ -1,74 +1,39 @@
-"""Laws of every structure engine: prefix, mirror, shift and scale; a leak is caught by the same test."""
+"""Laws of every structure kind: prefix, chunk, mirror, shift and scale; a leak is caught by the same test."""
 
 from __future__ import annotations
 
-import pickle
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
 
-from zanzibar_assets.analysis.bar_sweeps import SweepEngine, SweepParams
-from zanzibar_assets.analysis.breaks import BreakEngine, BreakParams, breaks
+from zanzibar_assets.analysis.breaks import BreakParams
+from zanzibar_assets.analysis.columns import as_rows
 from zanzibar_assets.analysis.engine import BarSeries, order_key, ordered
-from zanzibar_assets.analysis.fvg import FvgEngine, FvgParams, fvgs
-from zanzibar_assets.analysis.order_blocks import OrderBlockEngine, order_blocks
-from zanzibar_assets.analysis.pools import PoolEngine, PoolParams, pools
-from zanzibar_assets.analysis.swings import SwingEngine, SwingParams, swings
-from zanzibar_assets.analysis.wyckoff_engine import MIRRORED, wyckoff
-from zanzibar_assets.analysis.wyckoff_rules import WyckoffParams
+from zanzibar_assets.analysis.fvg import FvgParams, fvgs
+from zanzibar_assets.analysis.kinds import KNOWN
+from zanzibar_assets.analysis.pools import PoolParams, pools
+from zanzibar_assets.analysis.stream import StreamParams, StructureStream
+from zanzibar_assets.analysis.swings import swings
+from zanzibar_assets.analysis.windows import BarBlock
+from zanzibar_assets.analysis.wyckoff_rules import MIRRORED
+from zanzibar_assets.errors import ContractError
+from zanzibar_assets_tests.analysis.structure_streams import (
+    KINDS,
+    STREAMS,
+    SWING,
+    fresh,
+    resumed,
+    rows_of,
+    table_of,
+)
 from zanzibar_assets_tests.builders.bar_walks import schematic_walk, walk
 
-SWING = SwingParams(2, 3)
-CUTS = 40
+CUTS = 60
 
 
-class EveryEngine:
-    """All engines that feed on swings, stepped together: the snapshot is a copy of this object."""
-
-    def __init__(self):
-        self.swing, self.broken = SwingEngine(SWING), BreakEngine(BreakParams(SWING))
-        self.gap, self.block = FvgEngine(FvgParams()), OrderBlockEngine()
-        self.pool, self.sweep = PoolEngine(PoolParams(SWING, 2)), SweepEngine(SweepParams(1, 4))
-
-    def step(self, bars, t):
-        broken = self.broken.step(bars, t)
-        found = [*self.sweep.step(bars, t), *broken, *self.block.step(bars, t, broken)]
-        found += [*self.gap.step(bars, t), *self.pool.step(bars, t)]
-        confirmed = self.swing.step(bars, t)
-        self.broken.ingest(confirmed)
-        formed = self.pool.ingest(t, confirmed)
-        for level in (*confirmed, *formed):
-            self.sweep.arm(level)
-        return ordered([*found, *confirmed, *formed])
-
-
-def every_engine(bars):
-    engine = EveryEngine()
-    return [row for t in range(len(bars)) for row in engine.step(bars, t)]
-
-
-def swept_levels(bars):
-    """Bar-level outcomes of the series' own swings and pools."""
-    return [row for row in every_engine(bars) if row.kind in ("level_sweep", "level_accept")]
-
-
-ENGINES = {
-    "swing": lambda bars: swings(bars, SWING),
-    "breaks_close": lambda bars: breaks(bars, BreakParams(SWING)),
-    "breaks_wick": lambda bars: breaks(bars, BreakParams(SWING, "wick")),
-    "fvg": lambda bars: fvgs(bars, FvgParams()),
-    "fvg_filtered": lambda bars: fvgs(bars, FvgParams(2, 0.5, 5)),
-    "ob": lambda bars: order_blocks(bars, SWING),
-    "pool": lambda bars: pools(bars, PoolParams(SWING, 2)),
-    "pool_atr": lambda bars: pools(bars, PoolParams(SWING, 1, 0.75, 6)),
-    "sweep": swept_levels,
-    "wyckoff": lambda bars: wyckoff(bars, WyckoffParams(w=2, sc_rv=1.8)),
-    "wyckoff_2": lambda bars: wyckoff(bars, WyckoffParams(n=8, sc_rv=1.8, abandon_atr=2.0)),
-}
-
-
-def series_for(name, seed, n=220):
+def series_for(name, seed, n=400):
     return schematic_walk(seed, n) if name.startswith("wyckoff") else walk(seed, n)
 
 
@@ -83,33 +48,80 @@ def _cuts(seed, n):
     return np.random.default_rng(seed).integers(0, n + 1, CUTS).tolist()
 
 
-@pytest.mark.parametrize("name", ENGINES)
-def test_prefix_invariance(name):
-    bars = series_for(name, 21)
-    found = ENGINES[name](bars)
+@pytest.mark.parametrize("name", STREAMS)
+def test_every_kind_occurs_in_the_series_that_the_laws_are_tried_on(name):
+    seen = {row.kind for seed in range(12) for row in rows_of(name, series_for(name, seed))}
+    assert seen >= set(KINDS[name].split())
+
+
+@pytest.mark.parametrize("name", STREAMS)
+@pytest.mark.parametrize("seed", range(6))
+def test_prefix_invariance(name, seed):
+    bars = series_for(name, 20 + seed)
+    found = rows_of(name, bars)
     assert len(found) > 10
     assert all(row.known_idx >= row.event_idx for row in found)
-    assert_prefix_invariant(ENGINES[name], bars, _cuts(1, len(bars)))
+    assert_prefix_invariant(lambda part: rows_of(name, part), bars, _cuts(seed, len(bars)))
 
 
-@pytest.mark.parametrize("name", ENGINES)
+@pytest.mark.parametrize("name", STREAMS)
 def test_prefix_invariance_bar_by_bar_on_short_series(name):
-    for seed in range(4):
-        bars = series_for(name, seed, 60)
-        assert_prefix_invariant(ENGINES[name], bars, range(61))
+    for seed in range(6):
+        bars = series_for(name, seed, 70)
+        assert_prefix_invariant(lambda part: rows_of(name, part), bars, range(71))
 
 
-def test_a_stream_resumed_from_snapshots_gives_the_batch():
-    bars, rng = walk(33, 240), np.random.default_rng(4)
-    for _ in range(10):
-        engine, found, t = EveryEngine(), [], 0
-        while t < len(bars):
-            for _ in range(int(rng.integers(1, 60))):
-                if t < len(bars):
-                    found += engine.step(bars.head(t + 1), t)
-                    t += 1
-            engine = pickle.loads(pickle.dumps(engine))  # noqa: S301 - our own snapshot
-        assert found == every_engine(bars)
+def _chunks(rng, n):
+    """Edges of blocks: single bars, empty blocks and long ones."""
+    edges = [0]
+    while edges[-1] < n:
+        edges.append(min(n, edges[-1] + int(rng.choice([0, 1, 1, 2, 7, 40, 200]))))
+    return edges
+
+
+@pytest.mark.parametrize("resume", [False, True], ids=["one_stream", "json_between_blocks"])
+@pytest.mark.parametrize("name", STREAMS)
+def test_a_stream_in_any_blocks_gives_the_batch(name, resume):
+    rng = np.random.default_rng(4)
+    for seed in range(12):
+        block = BarBlock.of(series_for(name, seed, 500))
+        whole, stream, found = table_of(name, block), fresh(name), []
+        edges = _chunks(rng, len(block))
+        for start, end in pairwise(edges):
+            found.append(stream.feed(block.part(start, end)))
+            if resume:
+                stream = resumed(stream)
+        assert np.array_equal(np.concatenate(found, axis=1), whole)
+
+
+@pytest.mark.parametrize("name", STREAMS)
+def test_truncation_by_known_time_is_what_a_stream_has_said(name):
+    """What a live stream has published by bar t is the batch's rows known by t, bar after bar."""
+    block = BarBlock.of(series_for(name, 3, 150))
+    whole, stream, said = table_of(name, block), fresh(name), 0
+    for t in range(len(block)):
+        said += stream.feed(block.part(t, t + 1)).shape[1]
+        assert said == int((whole[KNOWN] <= t).sum())
+
+
+def test_a_snapshot_holds_only_what_still_lives():
+    stream, sizes = fresh("close"), []
+    block = BarBlock.of(walk(5, 6_000))
+    for start in range(0, 6_000, 1_000):
+        stream.feed(block.part(start, start + 1_000))
+        sizes.append(len(str(stream.snapshot())))
+    assert max(sizes[1:]) < 5 * sizes[0]
+    gaps = stream.snapshot()["engines"]["fvg"]["gaps"]["shape"][1]
+    inverted = [row.ref for row in as_rows(table_of("close", block)) if row.kind == "fvg_invert"]
+    made = [row for row in as_rows(table_of("close", block)) if row.kind == "fvg"]
+    assert gaps == len(made) - len(inverted)
+
+
+def test_a_snapshot_of_other_parameters_is_refused():
+    saved = fresh("close").snapshot()
+    other = StreamParams(BreakParams(SWING, "wick"), FvgParams())
+    with pytest.raises(ContractError, match="other parameters"):
+        StructureStream.restore(saved, other)
 
 
 def test_a_leaking_twin_is_caught():
@@ -137,6 +149,18 @@ def test_a_centred_baseline_is_caught():
         assert_prefix_invariant(centred, bars, _cuts(1, len(bars)))
 
 
+def test_a_full_sample_tolerance_is_caught():
+    """Pools whose tolerance is a share of the whole series' range, as a public library has it."""
+
+    def scaled(bars):
+        reach = max(bars.high, default=0) - min(bars.low, default=0)
+        return pools(bars, PoolParams(SWING, max(1, reach // 50)))
+
+    bars = walk(21, 400)
+    with pytest.raises(AssertionError):
+        assert_prefix_invariant(scaled, bars, _cuts(1, len(bars)))
+
+
 def _mirrored(row):
     if row is None:
         return None
@@ -147,12 +171,12 @@ def _mirrored(row):
     return replace(row, dir=-row.dir, level=level, lo=lo, hi=hi, ref=_mirrored(row.ref), attrs=attrs)
 
 
-@pytest.mark.parametrize("name", [name for name in ENGINES if not name.startswith("wyckoff")])
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("name", [name for name in STREAMS if not name.startswith("wyckoff")])
+@pytest.mark.parametrize("seed", range(8))
 def test_mirror(name, seed):
-    bars = walk(seed, 150)
-    flipped = ordered(_mirrored(row) for row in ENGINES[name](bars.mirrored()))
-    assert ENGINES[name](bars) == flipped
+    bars = walk(seed, 250)
+    flipped = ordered(_mirrored(row) for row in rows_of(name, bars.mirrored()))
+    assert rows_of(name, bars) == flipped
 
 
 @pytest.mark.parametrize("name", ["wyckoff", "wyckoff_2"])
@@ -165,7 +189,7 @@ def test_mirror_renames_wyckoff_kinds(name):
             (names.get(r.kind, r.kind), sign * r.dir, r.event_idx, r.known_idx, sign * r.level) for r in rows
         )
 
-    assert plain(ENGINES[name](bars), 1, {}) == plain(ENGINES[name](bars.mirrored()), -1, rename)
+    assert plain(rows_of(name, bars), 1, {}) == plain(rows_of(name, bars.mirrored()), -1, rename)
 
 
 def _moved(bars, factor, shift):
@@ -173,20 +197,21 @@ def _moved(bars, factor, shift):
     return BarSeries(*([factor * price + shift for price in side] for side in sides), bars.volume)
 
 
-IN_TICKS = ("pool", "pool_atr", "fvg_filtered")
+SHIFT_AND_SCALE = [("close", 3, -500), ("wyckoff", 3, -500), ("wyckoff_2", 3, -500)]
+SHIFT = [(name, 1, 777) for name in STREAMS]
 
 
-@pytest.mark.parametrize("name", [name for name in ENGINES if name not in IN_TICKS])
-def test_shift_and_scale(name):
+@pytest.mark.parametrize(("name", "factor", "shift"), [*SHIFT_AND_SCALE, *SHIFT])
+def test_shift_and_scale(name, factor, shift):
+    """What is not given in ticks keeps its place at any scale; everything does under a shift."""
     bars = series_for(name, 11)
-    factor, shift = (1, 777) if name == "sweep" else (3, -500)
 
     def places(rows, a, b):
         prices = [[None if p is None else a * p + b for p in (r.level, r.lo, r.hi)] for r in rows]
         return [(r.kind, r.dir, r.event_idx, r.known_idx, *p) for r, p in zip(rows, prices, strict=True)]
 
-    moved = ENGINES[name](_moved(bars, factor, shift))
-    assert places(moved, 1, 0) == places(ENGINES[name](bars), factor, shift)
+    moved = rows_of(name, _moved(bars, factor, shift))
+    assert places(moved, 1, 0) == places(rows_of(name, bars), factor, shift)
 
 
 def test_scale_of_tolerances_given_in_ticks():

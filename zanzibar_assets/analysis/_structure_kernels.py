@@ -1,0 +1,409 @@
+"""Compiled swings, breaks of structure and order blocks (imports numba: import it where it is used).
+
+Linear in the bars: swings are marked first; then each bar is compared with the two live levels and the
+tops of four heaps of blocks. The leg since a live swing (its far end, the last opposite bar before
+that) is only walked when the level breaks or the block of bars ends; legs of a side do not overlap by
+more than a swing's right side. Side 0 holds swing highs and upward breaks, side 1 their mirror:
+prices times -1.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zanzibar_assets.analysis._event_kernels import (
+    compiled,
+    drop_top,
+    grown,
+    inlined,
+    put,
+    range_sum,
+    settle,
+    sift_up,
+    widened,
+)
+from zanzibar_assets.analysis._records import Ints
+from zanzibar_assets.analysis.kinds import (
+    AMBIGUOUS,
+    CODES,
+    DISPLACEMENT,
+    EXTRA,
+    FALLBACK,
+    GAP_IN_LEG,
+    INITIAL,
+    MSS,
+    NO,
+    NONE,
+    SERIES_OF_ROWS,
+    STRUCTURE_ROWS,
+)
+
+SWING, SUPERSEDE, BOS, CHOCH = (CODES[name] for name in ("swing", "swing_supersede", "bos", "choch"))
+OB, MITIGATED, BREAKER = CODES["ob"], CODES["ob_mitigated"], CODES["breaker"]
+
+(S_LIVE, S_PRICE, S_EVENT, S_NO, S_GAP, S_FAR, S_FAR_AT, S_FAR_LO, S_FAR_HI, S_OPP_AT, S_OPP_LO, S_OPP_HI,
+ S_OB_AT, S_OB_LO, S_OB_HI, S_UPTO) = range(16)  # fmt: skip
+SIDE_REGISTERS = 16
+"""Of each side: the live swing; the last gap's event; the leg's far end and that bar's range; the last
+opposite bar of the leg; the last opposite bar up to the far end; the bar walked up to."""
+
+C_SERIAL, C_TREND, C_ZIG, C_ZIG_PRICE, C_ZIG_EVENT, C_ZIG_NO = range(6)
+COMMON_REGISTERS = 6
+"""Running number, trend, and the last point of the alternating zig-zag."""
+
+B_KEY, B_LO, B_HI, B_EVENT, B_NO = range(5)
+BLOCK_FIELDS = 5
+RINGS = 3
+ROWS_OF_BAR = 8
+"""Most rows of one bar, the ends of blocks not counted."""
+
+
+class Rules(NamedTuple):
+    """Bars on each side of a swing; breaks by wick; ATR bars, body of a displacement; blocks or none."""
+
+    left: int
+    right: int
+    wick: bool
+    n: int
+    body_atr: float
+    blocks: bool
+
+
+@compiled
+def any_above(values: Ints, start: int, end: int, sign: int, price: int) -> bool:
+    """Whether a mirrored price from ``start`` to ``end`` lies above ``price``."""
+    found = False
+    for j in range(start, end):
+        if sign * values[j] > price:
+            found = True
+            break
+    return found
+
+
+@compiled
+def peak(values: Ints, i: int, left: int, right: int, sign: int) -> bool:
+    """Swing test, both sides outwards at once: whoever survives k bars has 2k bars to itself."""
+    price = sign * values[i]
+    near = min(left, right)
+    for k in range(1, near + 1):
+        if sign * values[i + k] > price or sign * values[i - k] >= price:
+            return False
+    for k in range(near + 1, left + 1):
+        if sign * values[i - k] >= price:
+            return False
+    return not any_above(values, i + near + 1, i + right + 1, sign, price)
+
+
+@inlined
+def _number(common: Ints) -> int:
+    common[C_SERIAL] += 1
+    return int(common[C_SERIAL] * SERIES_OF_ROWS + STRUCTURE_ROWS)
+
+
+@inlined
+def _walk(ohlc: Ints, base: int, until: int, sides: Ints, k: int) -> None:
+    """Walk the leg of a side on, up to the bar before series index ``until``."""
+    side, event = 1 - 2 * k, sides[k, S_EVENT]
+    for at in range(sides[k, S_UPTO] + 1, until):
+        j = at - base
+        high, low = ohlc[1, j], ohlc[2, j]
+        if side * ohlc[3, j] < side * ohlc[0, j]:
+            sides[k, S_OPP_AT], sides[k, S_OPP_LO], sides[k, S_OPP_HI] = at, low, high
+        if at >= event + 2 and (low > ohlc[1, j - 2] if side > 0 else high < ohlc[2, j - 2]):
+            sides[k, S_GAP] = at - 1
+        far = low if side > 0 else -high
+        if at > event and (sides[k, S_FAR_AT] < 0 or far < sides[k, S_FAR]):
+            sides[k, S_FAR], sides[k, S_FAR_AT], sides[k, S_FAR_LO], sides[k, S_FAR_HI] = far, at, low, high
+            sides[k, S_OB_AT] = sides[k, S_OPP_AT]
+            sides[k, S_OB_LO], sides[k, S_OB_HI] = sides[k, S_OPP_LO], sides[k, S_OPP_HI]
+    sides[k, S_UPTO] = until - 1
+
+
+@inlined
+def _take_swing(price: int, event: int, sides: Ints, k: int, no: int) -> None:
+    """Make a confirmed swing the side's level; its leg begins at the swing bar."""
+    sides[k, S_LIVE], sides[k, S_EVENT], sides[k, S_NO] = 1, event, no
+    sides[k, S_PRICE], sides[k, S_UPTO] = price, event - 1
+    sides[k, S_GAP] = sides[k, S_FAR_AT] = sides[k, S_OPP_AT] = sides[k, S_OB_AT] = -1
+
+
+@inlined
+def _zigzag(out: Ints, count: int, common: Ints, side: int, price: int, event: int, t: int, no: int) -> int:
+    """Follow the alternating points; a more extreme swing of the same side supersedes the last."""
+    same = common[C_ZIG] == side
+    if same and side * price <= side * common[C_ZIG_PRICE]:
+        return count
+    if same:
+        put(
+            out, count, SUPERSEDE, side, event, t, price, NONE, NONE,
+            common[C_ZIG_NO], common[C_ZIG_EVENT], 0, _number(common),
+        )  # fmt: skip
+        no = out[NO, count]
+        count += 1
+    common[C_ZIG], common[C_ZIG_PRICE], common[C_ZIG_EVENT], common[C_ZIG_NO] = side, price, event, no
+    return count
+
+
+@inlined
+def _confirm(
+    ohlc: Ints, i: int, base: int, right: int, mark: int, sides: Ints, common: Ints, out: Ints, count: int
+) -> int:
+    """Swings that bar ``i`` confirms; ``mark`` 1 is a high, 2 a low, 3 both."""
+    event = i - right
+    # A bar that is both: first the side of the zig-zag's last point, so that the mirror agrees.
+    body = ohlc[3, event] - ohlc[0, event]
+    lead = common[C_ZIG] if common[C_ZIG] != 0 else (-1 if body > 0 else 1)
+    known_order = common[C_ZIG] != 0 or body != 0 or mark != 3
+    for turn in range(2):
+        side = lead if turn == 0 else -lead
+        if not mark & (1 if side > 0 else 2):
+            continue
+        price, no = ohlc[1, event] if side > 0 else ohlc[2, event], _number(common)
+        put(out, count, SWING, side, base + event, base + i, price, NONE, NONE, NONE, NONE, 0, no)
+        _take_swing(side * price, base + event, sides, 0 if side > 0 else 1, no)
+        count += 1
+        if known_order:
+            count = _zigzag(out, count, common, side, price, base + event, base + i, no)
+    return count
+
+
+@inlined
+def _block_life(
+    heaps: Ints, sizes: Ints, out: Ints, count: int, common: Ints, k: int, limit: int, t: int
+) -> int:
+    """Blocks of heap ``k`` (mitigations and breakers of each side) whose edge a bar reaches."""
+    side, stage = 1 if k < 2 else -1, k % 2
+    while sizes[k] > 0 and heaps[k, B_KEY, 0] <= limit:
+        put(
+            out, count, MITIGATED if stage == 0 else BREAKER, side if stage == 0 else -side, t, t, NONE,
+            heaps[k, B_LO, 0], heaps[k, B_HI, 0], heaps[k, B_NO, 0], heaps[k, B_EVENT, 0], 0, _number(common),
+        )  # fmt: skip
+        count += 1
+        sizes[k] = drop_top(heaps, k, sizes[k])
+    return count
+
+
+@inlined
+def _reach(k: int, high: int, low: int, close: int) -> int:
+    """Largest key of heap ``k`` that a bar ends: keys are mirrored edges times -1."""
+    if k == 0:
+        return -low
+    if k == 1:
+        return -close - 1
+    return high if k == 2 else close - 1
+
+
+@inlined
+def _add_block(
+    sides: Ints, out: Ints, count: int, common: Ints, heaps: Ints, sizes: Ints, side: int, t: int,
+    broken: int, flags: int,
+) -> int:  # fmt: skip
+    """Order block of the break just written; ``broken`` is that row's number."""
+    own = 0 if side > 0 else 1
+    found = sides[own, S_OB_AT] >= 0
+    at = sides[own, S_OB_AT if found else S_FAR_AT]
+    lo, hi = sides[own, S_OB_LO if found else S_FAR_LO], sides[own, S_OB_HI if found else S_FAR_HI]
+    no = _number(common)
+    put(out, count, OB, side, at, t, NONE, lo, hi, broken, t, flags | (0 if found else FALLBACK), no)
+    near, far = (hi, lo) if side > 0 else (-lo, -hi)
+    for stage in range(2):
+        k = 2 * own + stage
+        size = sizes[k]
+        heaps[k, B_KEY, size] = -near if stage == 0 else -far
+        heaps[k, B_LO, size], heaps[k, B_HI, size] = lo, hi
+        heaps[k, B_EVENT, size], heaps[k, B_NO, size] = at, no
+        sift_up(heaps, k, size)
+        sizes[k] += 1
+    return count + 1
+
+
+@inlined
+def _spend(
+    ohlc: Ints, i: int, base: int, side: int, flags: int, sides: Ints, common: Ints, out: Ints, count: int,
+    rules: Rules,
+) -> int:  # fmt: skip
+    """Row of a break; the swing is spent and the trend is the break's."""
+    t, k = base + i, 0 if side > 0 else 1
+    _walk(ohlc, base, t, sides, k)
+    total = range_sum(ohlc, i, base, rules.n)
+    gap = (
+        t - 1
+        if (ohlc[2, i] > ohlc[1, i - 2] if side > 0 else ohlc[1, i] < ohlc[2, i - 2])
+        else sides[k, S_GAP]
+    )
+    choch = common[C_TREND] == -side
+    if common[C_TREND] == 0:
+        flags |= INITIAL
+    body = side * (ohlc[3, i] - ohlc[0, i])
+    if total > 0 and body > 0 and rules.n * body >= rules.body_atr * total:
+        flags |= DISPLACEMENT
+    if gap > sides[k, S_FAR_AT]:
+        flags |= GAP_IN_LEG
+        if choch and flags & DISPLACEMENT:
+            flags |= MSS
+    put(
+        out, count, CHOCH if choch else BOS, side, t, t, side * sides[k, S_PRICE], NONE, NONE,
+        sides[k, S_NO], sides[k, S_EVENT], flags, _number(common),
+    )  # fmt: skip
+    sides[k, S_LIVE], common[C_TREND] = 0, side
+    return count + 1
+
+
+@inlined
+def _breaks(
+    ohlc: Ints, i: int, base: int, up: bool, down: bool, sides: Ints, common: Ints, out: Ints, count: int,
+    rules: Rules, heaps: Ints, sizes: Ints,
+) -> int:  # fmt: skip
+    """Rows of the breaks on bar ``i``, and their order blocks.
+
+    Where a bar breaks both sides the level nearer to the open goes first; at equal distance both are
+    judged against the trend before the bar, and the trend afterwards is the bar's own direction.
+    """
+    flags = AMBIGUOUS if up and down else 0
+    above, below = abs(ohlc[0, i] - sides[0, S_PRICE]), abs(ohlc[0, i] + sides[1, S_PRICE])
+    tied, trend = up and down and above == below, common[C_TREND]
+    lead = 1 if above <= below or not down else -1
+    for turn in range(2):
+        side = lead if turn == 0 else -lead
+        if not (up if side > 0 else down):
+            continue
+        if tied:
+            common[C_TREND] = trend
+        count = _spend(ohlc, i, base, side, flags, sides, common, out, count, rules)
+        if not rules.blocks:
+            continue
+        leg = out[EXTRA, count - 1] & GAP_IN_LEG
+        count = _add_block(
+            sides, out, count, common, heaps, sizes, side, base + i, out[NO, count - 1], leg
+        )  # fmt: skip
+    if tied:
+        body = ohlc[3, i] - ohlc[0, i]
+        common[C_TREND] = trend if body == 0 else (1 if body > 0 else -1)
+    return count
+
+
+@compiled
+def _beat_neighbours(values: Ints, first: int, last: int, rings: int, sign: int) -> NDArray[np.bool_]:
+    """Which of the bars from ``first`` to ``last`` pass the swing test against 1 to ``rings`` neighbours.
+
+    Without branches, so that the processor compares several bars at once; few bars are left to `peak`.
+    """
+    kept, own = np.ones(last - first, np.bool_), values[first:last]
+    for ring in range(1, rings + 1):
+        before, after = values[first - ring : last - ring], values[first + ring : last + ring]
+        for k in range(last - first):
+            kept[k] = kept[k] & (sign * own[k] > sign * before[k]) & (sign * own[k] >= sign * after[k])
+    return kept
+
+
+@compiled
+def _marks(high: Ints, low: Ints, first: int, base: int, left: int, right: int) -> NDArray[np.uint8]:
+    """For each bar from ``first`` on whether it confirms a swing high (1), a swing low (2) or both (3)."""
+    marks = np.zeros(len(high) - first, np.uint8)
+    start = max(first, left + right - base)
+    if start >= len(high):
+        return marks
+    rings = min(left, right, RINGS)
+    highs = _beat_neighbours(high, start - right, len(high) - right, rings, 1)
+    lows = _beat_neighbours(low, start - right, len(high) - right, rings, -1)
+    for i in range(start, len(high)):
+        if highs[i - start] and peak(high, i - right, left, right, 1):
+            marks[i - first] = 1
+        if lows[i - start] and peak(low, i - right, left, right, -1):
+            marks[i - first] |= 2
+    return marks
+
+
+@inlined
+def _bar(
+    ohlc: Ints, i: int, base: int, up: bool, down: bool, mark: int, rules: Rules,
+    sides: Ints, common: Ints, heaps: Ints, sizes: Ints, out: Ints, count: int,
+) -> int:  # fmt: skip
+    """Rows of a bar on which something happens; ``out`` has room for them."""
+    begun = count
+    for k in range(4):
+        limit = _reach(k, ohlc[1, i], ohlc[2, i], ohlc[3, i])
+        if sizes[k] > 0 and heaps[k, B_KEY, 0] <= limit:
+            count = _block_life(heaps, sizes, out, count, common, k, limit, base + i)
+    if up or down:
+        count = _breaks(
+            ohlc, i, base, up, down, sides, common, out, count, rules, heaps, sizes
+        )  # fmt: skip
+    if mark:
+        count = _confirm(ohlc, i, base, rules.right, mark, sides, common, out, count)
+    if count - begun > 1:
+        settle(out, begun, count)
+    return count
+
+
+@inlined
+def _tops(heaps: Ints, sizes: Ints) -> tuple[int, int, int, int]:
+    """Keys on top of the four heaps; what no bar reaches where a heap is empty."""
+    never = 2**62
+    return (
+        heaps[0, B_KEY, 0] if sizes[0] > 0 else never,
+        heaps[1, B_KEY, 0] if sizes[1] > 0 else never,
+        heaps[2, B_KEY, 0] if sizes[2] > 0 else never,
+        heaps[3, B_KEY, 0] if sizes[3] > 0 else never,
+    )
+
+
+@inlined
+def _run(
+    ohlc: Ints, marks: NDArray[np.uint8], first: int, start: int, base: int, rules: Rules,
+    sides: Ints, common: Ints, heaps: Ints, sizes: Ints, out: Ints, count: int,
+) -> tuple[int, int]:  # fmt: skip
+    """Bars from ``start`` on while there is room: gives the next bar and the rows written."""
+    never, live = 2**62, sizes[0] + sizes[1] + sizes[2] + sizes[3]
+    high, low, close = ohlc[1], ohlc[2], ohlc[3]
+    above, below = (high, low) if rules.wick else (close, close)
+    level_up = sides[0, S_PRICE] if sides[0, S_LIVE] else never
+    level_down = sides[1, S_PRICE] if sides[1, S_LIVE] else never
+    near_up, far_up, near_down, far_down = _tops(heaps, sizes)
+    for i in range(start, len(high)):
+        up, down = above[i] > level_up, -below[i] > level_down
+        lived = near_up <= -low[i] or far_up < -close[i] or near_down <= high[i] or far_down < close[i]
+        if not (up or down or lived or marks[i - first]):
+            continue
+        if live >= heaps.shape[2] or count + live + ROWS_OF_BAR > out.shape[1]:
+            return i, count
+        count = _bar(
+            ohlc, i, base, up, down, marks[i - first], rules,
+            sides, common, heaps, sizes, out, count,
+        )  # fmt: skip
+        live = sizes[0] + sizes[1] + sizes[2] + sizes[3]
+        level_up = sides[0, S_PRICE] if sides[0, S_LIVE] else never
+        level_down = sides[1, S_PRICE] if sides[1, S_LIVE] else never
+        near_up, far_up, near_down, far_down = _tops(heaps, sizes)
+    return len(high), count
+
+
+@compiled
+def structure_rows(
+    ohlc: Ints, first: int, base: int, rules: Rules,
+    sides: Ints, common: Ints, heaps: Ints, sizes: Ints, out: Ints,
+) -> tuple[Ints, int, Ints]:  # fmt: skip
+    """Rows of swings, breaks and order blocks on the bars from ``first`` on; gives the heaps anew.
+
+    Arrays grow between runs: inside the loop they stay what they are, which spares counting references.
+    """
+    marks = _marks(ohlc[1], ohlc[2], first, base, rules.left, rules.right)
+    i, count = _run(
+        ohlc, marks, first, first, base, rules, sides, common, heaps, sizes, out, 0
+    )  # fmt: skip
+    while i < ohlc.shape[1]:
+        live = sizes.sum()
+        if live >= heaps.shape[2]:
+            heaps = widened(heaps, heaps.shape[2])
+        if count + live + ROWS_OF_BAR > out.shape[1]:
+            out = grown(out, count, count + live + ROWS_OF_BAR)
+        i, count = _run(
+            ohlc, marks, first, i, base, rules, sides, common, heaps, sizes, out, count
+        )  # fmt: skip
+    for k in range(2):
+        if sides[k, S_LIVE]:
+            _walk(ohlc, base, base + ohlc.shape[1], sides, k)
+    return out, count, heaps
