@@ -21,26 +21,53 @@ TICK_COLUMNS = ("ts_utc", "seq", "price", "size", "side", "bid", "ask", "trade_i
 BAR_COLUMNS = ("open", "high", "low", "trades")
 
 
+class _LateBarsError(Exception):
+    """A bar came up in a file whose first records held none: its rows need the bar columns."""
+
+
 def decode_ticks(path: Path, zone: str | None, out: Path | None) -> dict[str, Any]:
-    """Figures of one decoded file, its rows written to ``out`` when that is given."""
+    """Figures of one decoded file, its rows written to ``out`` when that is given.
+
+    The columns of the output must be known before its first row: a file is taken for one without
+    bars by its first records and decoded again, with the bar columns, when a bar comes up later.
+    """
     began = time.perf_counter()
     symbol = symbol_of(path)
     scale = scid.scale_of(symbol, load_instruments().of_symbol(symbol))
+    try:
+        found = _decode(path, zone, scale, out, aggregated=out is not None and _begins_with_bars(path, scale))
+    except _LateBarsError:
+        found = _decode(path, zone, scale, out, aggregated=True)
+    return {
+        **found,
+        "simulated": _is_simulated(path),
+        **_adjustment(path, zone),
+        "seconds": round(time.perf_counter() - began, 6),
+    }
+
+
+def _decode(
+    path: Path, zone: str | None, scale: scid.Scale, out: Path | None, *, aggregated: bool
+) -> dict[str, Any]:
     frames, torn = _tick_frames(path, zone, scale)
     totals: Counter[str] = Counter()
     reasons: Counter[str] = Counter()
     span: tuple[int, int] | None = None
-    aggregated = out is not None and _is_aggregated(path, scale)
     with ParquetStream(out, path) as stream:
         for raw in frames:
             totals["records"] += raw.height
-            reasons.update(dict(raw["defect"].drop_nulls().value_counts().iter_rows()))
-            kept = raw.filter(pl.col("defect").is_null())
+            kept = raw
+            if raw["defect"].null_count() < raw.height:
+                reasons.update(dict(raw["defect"].cast(pl.String).drop_nulls().value_counts().iter_rows()))
+                kept = raw.filter(pl.col("defect").is_null())
             totals["rows"] += kept.height
             totals.update(_volumes(kept, scale))
             span = _wider(span, kept["ts_utc"].dt.timestamp("us"))
-            stream.write(_tick_columns(kept, aggregated=aggregated))
-        if not totals["records"]:
+            if out is not None:
+                if not aggregated and kept["open"].null_count() < kept.height:
+                    raise _LateBarsError
+                stream.write(_tick_columns(kept, aggregated=aggregated))
+        if out is not None and not totals["records"]:
             stream.write(_tick_columns(_no_ticks(), aggregated=aggregated))
     return {
         "records": totals["records"],
@@ -53,9 +80,6 @@ def decode_ticks(path: Path, zone: str | None, out: Path | None) -> dict[str, An
         "volume": totals["size"],
         "bid_volume": totals["bid_volume"],
         "ask_volume": totals["ask_volume"],
-        "simulated": _is_simulated(path),
-        **_adjustment(path, zone),
-        "seconds": round(time.perf_counter() - began, 6),
     }
 
 
@@ -79,10 +103,12 @@ def _adjustment(path: Path, zone: str | None) -> dict[str, Any]:
 def _volumes(kept: pl.DataFrame, scale: scid.Scale) -> dict[str, int]:
     """Summed volumes in the file's own whole units."""
     names = ("size", "bid_volume", "ask_volume")
-    units = kept.select(
-        (pl.col(name) / scale.volume_multiplier).round().cast(pl.Int64).sum() for name in names
-    )
-    return dict(zip(names, units.row(0), strict=True))
+    if scale.volume_multiplier == 1.0:
+        sums = kept.select(pl.col(names).sum())  # exact: whole numbers far below 2**53
+    else:
+        units = ((pl.col(name) / scale.volume_multiplier).round().cast(pl.Int64).sum() for name in names)
+        sums = kept.select(units)
+    return dict(zip(names, map(int, sums.row(0)), strict=True))
 
 
 def _wider(span: tuple[int, int] | None, stamps: pl.Series) -> tuple[int, int] | None:
@@ -106,12 +132,12 @@ def _tick_frames(path: Path, zone: str | None, scale: scid.Scale) -> tuple[Itera
     header = formats.read_header(path)
     if header.kind != "scid":
         raise FormatError(f"{path} is a depth file", expected="a .scid file", action="use `zanzibar book`")
-    return scid.iter_chunks(path, header, scale), header.torn_bytes
+    return scid.iter_chunks(path, header, scale, texts=False), header.torn_bytes
 
 
-def _is_aggregated(path: Path, scale: scid.Scale) -> bool:
-    """Whether the rows get the bar columns: any ``.scid`` record is a bar, or it is a bar data export."""
-    return text.is_text(path) or scid.any_bars(path, formats.read_header(path), scale)
+def _begins_with_bars(path: Path, scale: scid.Scale) -> bool:
+    """Whether rows get the bar columns from the start: a bar data export, or bars in the first records."""
+    return text.is_text(path) or scid.holds_bars(path, formats.read_header(path), scale)
 
 
 def _no_ticks() -> pl.DataFrame:

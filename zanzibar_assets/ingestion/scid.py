@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from zanzibar_assets.ingestion import formats
 from zanzibar_assets.ingestion.grid import float32_noise, nearest_ticks, ticks_to_prices, to_lots
-from zanzibar_assets.ingestion.record_blocks import load_records
+from zanzibar_assets.ingestion.record_blocks import load_records, open_file, read_into
 from zanzibar_assets.ingestion.record_kinds import (
     BAR,
     DEFECTS,
@@ -30,14 +30,21 @@ from zanzibar_assets.ingestion.record_kinds import (
     record_kinds,
     single_trades,
 )
-from zanzibar_assets.ingestion.scid_columns import decode_columns, raw_frame
+from zanzibar_assets.ingestion.scid_columns import (
+    DEFECT_TYPE,
+    KIND_TYPE,
+    decode_columns,
+    tick_frame,
+    with_texts,
+)
 from zanzibar_assets.instruments import Instrument
 
 if TYPE_CHECKING:
     from zanzibar_assets.ingestion.reading import SliceBytes
     from zanzibar_assets.ingestion.sources import SourceSlice
 
-CHUNK_RECORDS = 500_000
+CHUNK_RECORDS = 1 << 19
+"""Records of a chunk: four row groups of a Parquet file."""
 AUTO_PROBE_RECORDS = 100_000
 """Records that decide whether a file of ``auto`` records holds bars."""
 COMPILED_FROM_RECORDS = 100_000
@@ -105,15 +112,24 @@ def iter_chunks(
     first: int = 0,
     last: int | None = None,
     chunk_records: int = CHUNK_RECORDS,
+    *,
+    texts: bool = True,
 ) -> Iterator[pl.DataFrame]:
-    """Raw tick frames of records ``[first, last)`` in chunks, so memory stays bounded."""
+    """Raw tick frames of records ``[first, last)`` in chunks, so memory stays bounded.
+
+    Without ``texts`` the kinds and defects are Enums and there is no ``contract``: what a long file
+    needs on its way to another one. Raises SourceError when the file is cut while it is read.
+    """
     stop = header.records if last is None else last
     carried = state or GroupState()
     bars_only = holds_bars(path, header, scale)
-    for start in range(first, stop, chunk_records):
-        end = min(start + chunk_records, stop)
-        records = formats.map_records(path, header, start, end)
-        yield decode_records(np.asarray(records), start, scale, carried, bars_only=bars_only)
+    room = np.empty(min(chunk_records, max(stop - first, 0)), dtype=formats.SCID_DTYPE)
+    with open_file(path) as stream:
+        for start in range(first, stop, chunk_records):
+            records = room[: min(chunk_records, stop - start)]
+            offset = header.header_bytes + start * header.record_bytes
+            read_into(stream, str(path), records.data.cast("B"), offset)
+            yield decode_records(records, start, scale, carried, bars_only=bars_only, texts=texts)
 
 
 def holds_bars(path: Path, header: formats.FileHeader, scale: Scale) -> bool:
@@ -128,30 +144,28 @@ def holds_bars(path: Path, header: formats.FileHeader, scale: Scale) -> bool:
     return bool((~single & ~flat_ticks(probe)).any())
 
 
-def any_bars(path: Path, header: formats.FileHeader, scale: Scale) -> bool:
-    """True when any record of the file is an aggregated one; stops at the first."""
-    bars_only = holds_bars(path, header, scale)
-    for start in range(0, header.records, CHUNK_RECORDS):
-        records = formats.map_records(path, header, start, min(start + CHUNK_RECORDS, header.records))
-        single, _, _ = single_trades(records)
-        if bool((~single & (bars_only | ~flat_ticks(records))).any()):
-            return True
-    return False
-
-
 def decode_records(
-    records: Records, first_seq: int, scale: Scale, state: GroupState, *, bars_only: bool
+    records: Records,
+    first_seq: int,
+    scale: Scale,
+    state: GroupState,
+    *,
+    bars_only: bool,
+    texts: bool = True,
 ) -> pl.DataFrame:
     """Raw tick frame of a run of records; ``state`` is carried to the next run and updated.
 
-    Long runs of file records take the compiled pass, which gives the same frame in less time.
+    Long runs of file records take the compiled pass, which gives the same frame in less time. For
+    ``texts`` see ``iter_chunks``.
     """
     if len(records) < COMPILED_FROM_RECORDS or records.dtype != formats.SCID_DTYPE:
-        return decode_plainly(records, first_seq, scale, state, bars_only=bars_only)
+        plain = decode_plainly(records, first_seq, scale, state, bars_only=bars_only)
+        return plain if texts else plain.drop("contract").cast({"kind": KIND_TYPE, "defect": DEFECT_TYPE})
     columns = decode_columns(
         records, first_seq, scale.price_multiplier, scale.tick_size, state, bars_only=bars_only
     )
-    return raw_frame(columns, first_seq, scale.symbol, scale.volume_multiplier)
+    frame = tick_frame(columns, first_seq, scale.volume_multiplier)
+    return with_texts(frame, scale.symbol) if texts else frame
 
 
 def decode_plainly(

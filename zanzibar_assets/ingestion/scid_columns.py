@@ -24,6 +24,8 @@ BLOCK_RECORDS = 1 << 16
 
 COUNTS = ("trades", "volume", "bid_volume", "ask_volume")
 UTC = pl.Datetime("us", "UTC")
+KIND_TYPE = pl.Enum(KINDS)
+DEFECT_TYPE = pl.Enum(DEFECTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,27 +162,25 @@ def optional(values: NDArray[Any], bits: NDArray[np.uint8], kind: Any) -> pl.Ser
     return series if series.dtype == kind else series.cast(kind)
 
 
-def words(codes: NDArray[np.uint8], names: list[str]) -> pl.Series:
-    """Codes as an Enum over their names: a byte a row, no copy of any text."""
-    return pl.Series(codes).cat.to(pl.Enum(names))
+def tick_frame(columns: Columns, first_seq: int, volume_multiplier: float) -> pl.DataFrame:
+    """The raw tick frame but for its texts: Enum kinds and defects, no contract; sizes in lots.
 
-
-def compact_frame(columns: Columns) -> pl.DataFrame:
-    """All that the records say in few bytes a row: Enum kinds, counts in the file's units as UInt32.
-
-    Columns ts_utc, kind, price, side, bid, ask, trade_id, open, high, low, trades, volume, bid_volume,
-    ask_volume, defect; prices are true ones, Float64 on the tick grid where they lie on it.
+    Prices are true ones, Float64 on the tick grid where they lie on it.
     """
     from zanzibar_assets.ingestion import _scid_kernel as kernel
 
     bits, rows = columns.bits, len(columns)
     prices, counts = columns.prices[:, :rows], columns.counts[:, :rows]
     price = [optional(prices[row], bits[row], pl.Float64) for row in range(len(prices))]
+    lots = {name: to_lots(counts[row], volume_multiplier) for row, name in enumerate(COUNTS) if row}
+    defect = optional(columns.defect, bits[kernel.DEFECT_BITS], pl.UInt8)
     return pl.DataFrame(
         {
             "ts_utc": optional(columns.unix_us, bits[kernel.STAMP_BITS], pl.Int64).cast(UTC),
-            "kind": words(columns.kind, KINDS),
+            "seq": np.arange(first_seq, first_seq + rows, dtype=np.int64),
+            "kind": pl.Series(columns.kind).cat.to(KIND_TYPE),
             "price": price[kernel.PRICE],
+            "size": lots["volume"],
             "side": columns.side,
             "bid": price[kernel.BID],
             "ask": price[kernel.ASK],
@@ -188,38 +188,17 @@ def compact_frame(columns: Columns) -> pl.DataFrame:
             "open": price[kernel.OPEN],
             "high": price[kernel.HIGH],
             "low": price[kernel.LOW],
-            **{name: counts[row] for row, name in enumerate(COUNTS)},
-            "defect": optional(columns.defect, bits[kernel.DEFECT_BITS], pl.UInt8).cat.to(pl.Enum(DEFECTS)),
+            "trades": counts[0].astype(np.int64),
+            "bid_volume": lots["bid_volume"],
+            "ask_volume": lots["ask_volume"],
+            "defect": defect.cat.to(DEFECT_TYPE),
         }
     )
 
 
-def raw_frame(columns: Columns, first_seq: int, symbol: str, volume_multiplier: float) -> pl.DataFrame:
-    """The raw tick frame of decoded columns, as the plain decoding gives it: String kinds, sizes in lots."""
-    rows = len(columns)
-    compact = compact_frame(columns)
-
-    def lots(name: str) -> pl.Expr:
-        if volume_multiplier == 1.0:
-            return pl.col(name).cast(pl.Float64)
-        return pl.lit(pl.Series(name, to_lots(compact[name].to_numpy(), volume_multiplier)))
-
-    return compact.select(
-        "ts_utc",
-        pl.int_range(first_seq, first_seq + rows, dtype=pl.Int64).alias("seq"),
-        pl.repeat(symbol, rows, dtype=pl.String).alias("contract"),
-        pl.col("kind").cast(pl.String),
-        "price",
-        lots("volume").alias("size"),
-        "side",
-        "bid",
-        "ask",
-        "trade_id",
-        "open",
-        "high",
-        "low",
-        pl.col("trades").cast(pl.Int64),
-        lots("bid_volume"),
-        lots("ask_volume"),
-        pl.col("defect").cast(pl.String),
+def with_texts(frame: pl.DataFrame, symbol: str) -> pl.DataFrame:
+    """The raw tick frame of a ``tick_frame``: kinds and defects as String, the contract after ``seq``."""
+    texts = frame.with_columns(pl.col("kind", "defect").cast(pl.String))
+    return texts.insert_column(
+        2, pl.repeat(symbol, frame.height, dtype=pl.String, eager=True).alias("contract")
     )

@@ -54,7 +54,7 @@ def test_ticks_counts_and_columns(tmp_path):
 
 
 def test_bar_columns_come_even_when_bars_come_late(tmp_path, monkeypatch):
-    monkeypatch.setattr("zanzibar_assets.ingestion.scid.CHUNK_RECORDS", 2)
+    monkeypatch.setattr("zanzibar_assets.ingestion.scid.AUTO_PROBE_RECORDS", 2)
     path = write_scid(
         tmp_path / "ESH24-CME.scid",
         *[trade(T, 100.0, 100.0, 100.25)] * 4,

@@ -65,7 +65,8 @@ def both(records: np.ndarray, scale: scid.Scale, bars_only: bool = False, first:
     columns = scid_columns.decode_columns(
         records, first, scale.price_multiplier, scale.tick_size, fast, bars_only=bars_only
     )
-    frame = scid_columns.raw_frame(columns, first, scale.symbol, scale.volume_multiplier)
+    lean = scid_columns.tick_frame(columns, first, scale.volume_multiplier)
+    frame = scid_columns.with_texts(lean, scale.symbol)
     return frame, fast, scid.decode_plainly(records, first, scale, plain, bars_only=bars_only), plain
 
 
