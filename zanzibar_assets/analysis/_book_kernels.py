@@ -35,7 +35,8 @@ def flow_and_sums(
         out[i] = added - (r1[i] if a1[i] <= a0[i] else 0) + (r0[i] if a1[i] >= a0[i] else 0)
     for k in range(len(starts)):
         part = flow[starts[k] : ends[k]]
-        total = sums[k] * 0
+        sums[k] = 0
+        total = sums[k]
         for i in range(len(part)):
             total += part[i]
         sums[k] = total

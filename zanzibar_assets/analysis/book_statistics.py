@@ -37,7 +37,8 @@ def session_statistics(book: Book, opens_us: np.ndarray, closes_us: np.ndarray) 
 
     ``stay``/``move`` count transitions between microprice states without and with a move of the mid,
     ``jump`` sums the moves in ticks by the state before; ``flow_product`` and ``flow_sum`` are second
-    and first sums of the depth-normalised order flow of the levels over ``flow_bars`` bars.
+    and first sums of the depth-normalised order flow of the levels over the ``flow_bars`` bars
+    in which the book was updated.
     """
     from zanzibar_assets.analysis._book_kernels import quote_transitions
 
@@ -47,8 +48,9 @@ def session_statistics(book: Book, opens_us: np.ndarray, closes_us: np.ndarray) 
     best = book.level(1)
     quotes = (best.bid, best.bid_size, best.ask, best.ask_size, book.joined)
     quote_transitions(*quotes, BUCKETS, SPREADS, found["stay"], found["move"], found["jump"][:, 0])
-    flow = bar_flow(book, opens_us, closes_us).normalised()
-    flow = flow[:, np.isfinite(flow).all(axis=0)]
+    bars = bar_flow(book, opens_us, closes_us)
+    flow = bars.normalised()
+    flow = flow[:, np.isfinite(flow).all(axis=0) & (bars.updates > 0)]
     found["flow_product"] = flow @ flow.T
     found["flow_sum"] = flow.sum(axis=1, keepdims=True)
     found["flow_bars"][0, 0] = flow.shape[1]

@@ -28,6 +28,8 @@ def smoothed(volume: Floats, reach: int) -> Floats:
 
 def nodes(values: Floats) -> tuple[Ints, Ints]:
     """Rows of peaks and of valleys of a smoothed profile."""
+    if len(values) < 3:
+        return np.empty(0, np.int64), np.empty(0, np.int64)
     starts = np.flatnonzero(np.concatenate(([True], np.diff(values) != 0)))
     ends = np.concatenate((starts[1:], [len(values)])) - 1
     middle, height = (starts + ends) // 2, values[starts]

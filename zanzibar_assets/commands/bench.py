@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-NAMES = ("ingest", "book")
+NAMES = ("ingest", "book", "orderflow", "store")
 
 
 @click.command(
@@ -22,30 +22,41 @@ NAMES = ("ingest", "book")
     type=click.IntRange(min=1_000),
     default=5_000_000,
     show_default=True,
-    help="Records of each file.",
+    help="Records of each file; book updates of orderflow, which has a fifth as many trades.",
 )
 @click.option("--seed", type=int, default=7, show_default=True, help="Seed of the simulated market.")
 @click.option(
     "--peer-python",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Interpreter that has hftbacktest (book); without it that peer is not measured.",
+    help="Interpreter that has the peer: hftbacktest (book), orderflow-metrics (orderflow); "
+    "without it that peer is not measured.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def command(name: str, records: int, seed: int, peer_python: Path | None, as_json: bool) -> None:
-    """Measure ingest (.scid to columns and Parquet) or book (.depth to top ten every 100 ms).
+    """Measure ingest (.scid to columns and Parquet), book (.depth to top ten every 100 ms) or orderflow.
+
+    orderflow: order flow imbalance per update, footprint and sweeps of a session's trades, and every
+    liquidity and structure table of the session, each with its share of the time.
+
+    store: reads and writes of the Parquet lake beside Arrow and polars; with a PostgreSQL server
+    installed, or named by ZANZIBAR_BENCH_DATABASE_URL, writes there beside a bare COPY.
 
     Files are simulated, written to a temporary folder and removed. Ours and the peer run in turns;
     figures are medians. A ratio above 1 means that ours is better.
     """
-    from zanzibar_assets.benchmarks import book, ingest, measure
+    from zanzibar_assets.benchmarks import book, ingest, measure, orderflow, store
     from zanzibar_assets.commands._decode_ticks import decode_ticks
 
-    machine = measure.machine()
+    machine, notes = measure.machine(), []
     with tempfile.TemporaryDirectory(prefix="zanzibar-bench-") as folder:
         if name == "ingest":
             figures = ingest.measure(
                 Path(folder), records, seed, lambda file, out: decode_ticks(file, None, out), _say
             )
+        elif name == "orderflow":
+            figures = orderflow.measure(Path(folder), records, seed, peer_python, _say)
+        elif name == "store":
+            figures, notes = store.measure(Path(folder), records, seed, _say)
         else:
             figures = book.measure(Path(folder), records, seed, peer_python, _say)
     result: dict[str, Any] = {
@@ -53,6 +64,7 @@ def command(name: str, records: int, seed: int, peer_python: Path | None, as_jso
         "simulated": True,
         "figures": [figure.as_dict() for figure in figures],
         "machine": machine,
+        **({"notes": notes} if notes else {}),
     }
     click.echo(json.dumps(result) if as_json else _table(result))
 
@@ -68,4 +80,4 @@ def _table(result: dict[str, Any]) -> str:
         ratio = "-" if figure["ratio"] is None else f"{figure['ratio']:.2f}"
         about = ", ".join(filter(None, (figure["unit"], figure["peer"], figure.get("note"))))
         lines.append(f"{figure['what']:<34} {figure['value']:>12.5g} {peer:>12} {ratio:>7}  {about}")
-    return "\n".join(lines)
+    return "\n".join([*lines, *result.get("notes", ())])
