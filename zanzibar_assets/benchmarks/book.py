@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from zanzibar_assets.benchmarks.measure import Figure
 from zanzibar_assets.benchmarks.peer_process import PeerProcess
-from zanzibar_assets.ingestion import book, formats, scid
+from zanzibar_assets.ingestion import book, book_frames, formats, scid
 from zanzibar_assets.ingestion.depth_arrays import depth_arrays
 from zanzibar_assets.ingestion.record_blocks import load_records
 from zanzibar_assets.ingestion.sources import symbol_of
@@ -94,7 +94,7 @@ def grid_rows(path: Path, scale: scid.Scale) -> Rows:
 def _replay(path: Path, scale: scid.Scale, every_us: int) -> float:
     began = time.perf_counter()
     state = book.Book(LEVELS, every_us)
-    for _ in book.replay_file(path, scale, state, book.ReplayTally()):
+    for _ in book_frames.replay_file(path, scale, state, book_frames.ReplayTally()):
         pass
     return time.perf_counter() - began
 

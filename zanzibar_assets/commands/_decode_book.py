@@ -9,7 +9,7 @@ from typing import Any
 
 from zanzibar_assets.commands._decode import ParquetStream, iso
 from zanzibar_assets.errors import UsageError
-from zanzibar_assets.ingestion import book, formats, scid
+from zanzibar_assets.ingestion import book, book_frames, formats, scid
 from zanzibar_assets.ingestion.sources import symbol_of
 from zanzibar_assets.instruments import load_instruments
 
@@ -32,14 +32,14 @@ def replay_book(path: Path, levels: int, every: str, out: Path | None) -> dict[s
     began = time.perf_counter()
     symbol = symbol_of(path)
     scale = scid.scale_of(symbol, load_instruments().of_symbol(symbol))
-    state, tally, rows = book.Book(levels, parse_step_us(every)), book.ReplayTally(), 0
+    state, tally, rows = book.Book(levels, parse_step_us(every)), book_frames.ReplayTally(), 0
     header = formats.read_header(path)
     with ParquetStream(out, path) as stream:
-        for frame in book.replay_file(path, scale, state, tally):
+        for frame in book_frames.replay_file(path, scale, state, tally):
             rows += frame.height
             stream.write(frame)
         if rows == 0:
-            stream.write(book.price_frame(state.finish(), levels, scale))
+            stream.write(book_frames.price_frame(state.finish(), levels, scale))
     return {
         "records": tally.records,
         "batches": state.count("BATCHES"),

@@ -74,6 +74,15 @@ def _in_order(stamp: int, state: Ints, counters: Ints) -> int:
 
 
 @compiled
+def _is_silent(stamp: int, skip_unseeded: bool, state: Ints, counters: Ints) -> bool:
+    """Whether a batch only moves the book: nobody knows what stood before, or when it was."""
+    if skip_unseeded and state[SNAPSHOT_SEEN] == 0:
+        counters[BEFORE_SNAPSHOT] += 1
+        return True
+    return stamp <= 0
+
+
+@compiled
 def replay(
     stamps: Ints,
     keys: Ints,
@@ -97,16 +106,19 @@ def replay(
 ) -> tuple[int, int]:
     """Apply whole batches; returns (rows written, records consumed).
 
-    Records after the last END_OF_BATCH stay unconsumed. With ``mode`` ON_CHANGE row 0 of the output
-    must hold the last row written before (or zeros) and rows start at 1. ``out_last`` is the index,
-    within this call, of the record that ended the row's batch (-1 for grid rows); ``out_fresh`` says
-    that the row's batch held a CLEAR (on a grid: a batch since the row before).
+    Records after the last END_OF_BATCH stay unconsumed, and those that find the output full. With
+    ``mode`` ON_CHANGE row 0 of the output must hold the last row written before (or zeros) and rows
+    start at 1. ``out_last`` is the index, within this call, of the record that ended the row's batch
+    (-1 for grid rows); ``out_fresh`` says that the row's batch held a CLEAR (on a grid: a batch since
+    the row before).
     """
     rows = 1 if mode == ON_CHANGE else 0
     start, last = 0, held.shape[1] - 1
     for i in range(len(stamps)):
         if flags[i] & 1 == 0:
             continue
+        if rows == len(out_stamps):
+            break
         stamp = _in_order(stamps[i], state, counters)
         if mode == ON_GRID and state[PENDING] >= 0 and stamp >= state[PENDING]:
             write_row(rows, held, places, words, blocks, state, out_keys, out_sizes)
@@ -120,10 +132,7 @@ def replay(
             apply(commands[j], keys[j], sizes[j], held, places, words, blocks, state, counters)
         start = i + 1
         _count_state(last, state, counters)
-        if skip_unseeded and state[SNAPSHOT_SEEN] == 0:
-            counters[BEFORE_SNAPSHOT] += 1
-            continue
-        if stamp <= 0:  # no true stamp so far: the book moves, but nothing can be dated
+        if _is_silent(stamp, skip_unseeded, state, counters):
             continue
         if mode == ON_GRID:
             if state[PENDING] < 0:  # otherwise the batch lies before the instant that is pending

@@ -8,25 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
-from zanzibar_assets.errors import FormatError, UsageError
+from zanzibar_assets.errors import UsageError
 from zanzibar_assets.ingestion import formats
-from zanzibar_assets.ingestion.depth_arrays import DepthArrays, decode_block, joined
-from zanzibar_assets.ingestion.grid import (
-    decimals_of,
-    ticks_to_prices,
-)
-from zanzibar_assets.ingestion.record_blocks import record_blocks
-from zanzibar_assets.ingestion.scid import Scale
+from zanzibar_assets.ingestion.depth_arrays import DepthArrays
 
 CHUNK_RECORDS = 1 << 17
 """3 MB of a file: what is decoded of it stays in the processor's caches until it is applied."""
+RUN_ROWS = 2_048
+"""0.7 MB of rows at ten levels: they are turned into columns while they are in the cache."""
 MAX_LEVELS = 1_000
 DIRECT_KEYS = 1 << 24
 """Keys that are places themselves."""
@@ -78,21 +72,33 @@ class Book:
 
     def feed(self, records: DepthArrays) -> tuple[TopRows, int]:
         """Rows of the whole batches in a run of records, and how many records they consumed."""
+        ((rows, consumed),) = self.runs(records, rows_of(records) + 2)
+        return rows, consumed
+
+    def runs(self, records: DepthArrays, room: int = RUN_ROWS) -> Iterator[tuple[TopRows, int]]:
+        """``feed`` in runs of fewer than ``room`` rows, with the records consumed so far.
+
+        The rows lie in arrays that the next run overwrites: use or copy them before.
+        """
         kernels = self._kernels
         placed = records._replace(keys=self._places(records))
-        top = self._room(int((records.flags & formats.END_OF_BATCH).sum()) + 1)
-        top.keys[0], top.sizes[0] = self._place_of(self._last_row[0]), self._last_row[1]
+        top = self._room(min(room, rows_of(records) + 2))
         mode = (
             kernels.ON_GRID if self.every_us else kernels.ON_CHANGE if self.on_change else kernels.EVERY_BATCH
         )
-        rows, consumed = kernels.replay(
-            *placed, *self._held, self.state, self.counters, mode, self.every_us, self.skip_unseeded, *top
-        )
-        begin = 1 if self.on_change else 0
-        found = self._keyed(TopRows._make(column[begin:rows] for column in top))
-        if len(found.keys):
-            self._last_row = found.keys[-1].copy(), found.sizes[-1].copy()
-        return found, consumed
+        begin, rows, done = int(self.on_change), len(top.last), 0
+        while rows == len(top.last):
+            top.keys[0], top.sizes[0] = self._place_of(self._last_row[0]), self._last_row[1]
+            rows, consumed = kernels.replay(
+                *(column[done:] for column in placed), *self._held, self.state, self.counters,
+                mode, self.every_us, self.skip_unseeded, *top,
+            )  # fmt: skip
+            found = self._keyed(TopRows._make(column[begin:rows] for column in top))
+            found.last[found.last >= 0] += done
+            if len(found.keys):
+                self._last_row = found.keys[-1].copy(), found.sizes[-1].copy()
+            done += consumed
+            yield found, done
 
     def _places(self, records: DepthArrays) -> NDArray[np.int64]:
         """Places of the records' keys, after making room for them."""
@@ -153,88 +159,6 @@ class Book:
         return int(self.counters[getattr(self._levels, name)])
 
 
-def key_prices(keys: NDArray[np.int64], scale: Scale) -> NDArray[np.float64]:
-    """True prices of book keys."""
-    if scale.tick_size is None:
-        bits = keys.astype("<i4").view("<f4")
-        return np.asarray(bits.astype(np.float64) * scale.price_multiplier)
-    return ticks_to_prices(keys, scale.tick_size)
-
-
-def price_frame(rows: TopRows, levels: int, scale: Scale) -> pl.DataFrame:
-    """Rows as columns ts_utc, bid_price_1, bid_size_1 .. ask_size_N; a missing level is null."""
-    prices, sizes, missing = _price_columns(rows, scale)
-    columns = [pl.Series("ts_utc", rows.stamps_us).cast(pl.Datetime("us", "UTC"))]
-    for offset, side in ((0, "bid"), (levels, "ask")):
-        for at in range(offset, offset + levels):
-            pair = [
-                pl.Series(f"{side}_{name}_{at - offset + 1}", values[at])
-                for name, values in (("price", prices), ("size", sizes))
-            ]
-            if missing[at]:
-                there = pair[1] > 0
-                pair = [column.zip_with(there, _nulls(len(there))) for column in pair]
-            columns += pair
-    return pl.DataFrame(columns)
-
-
-def _price_columns(
-    rows: TopRows, scale: Scale
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
-    """Prices and sizes of shape (columns, rows), and which columns lack a level somewhere."""
-    if scale.tick_size is None:
-        prices = np.ascontiguousarray(key_prices(rows.keys, scale).T)
-        return prices, np.ascontiguousarray(rows.sizes.T), np.asarray((rows.sizes <= 0).any(axis=0))
-    from zanzibar_assets.ingestion import _depth_kernels
-
-    count, width = rows.keys.shape
-    prices, sizes = np.empty((width, count)), np.empty((width, count))
-    missing = np.zeros(width, dtype=np.bool_)
-    eighths = (8 * scale.tick_size).is_integer()  # then products with it are exact
-    power = 0.0 if eighths else 10.0 ** decimals_of(scale.tick_size)
-    _depth_kernels.columns(rows.keys, rows.sizes, scale.tick_size, power, prices, sizes, missing)
-    return prices, sizes, missing
-
-
-def _nulls(count: int) -> pl.Series:
-    return pl.repeat(None, count, dtype=pl.Float64, eager=True)
-
-
-@dataclass
-class ReplayTally:
-    """What a replay of one file saw."""
-
-    records: int = 0
-    defective: int = 0
-    unfinished_records: int = 0
-    first_us: int | None = None
-    last_us: int | None = None
-
-
-def replay_file(path: Path, scale: Scale, book: Book, tally: ReplayTally) -> Iterator[pl.DataFrame]:
-    """Price frames of a ``.depth`` file in order; ``book`` and ``tally`` hold the counts afterwards.
-
-    Memory is bounded by the chunk and the longest batch. Raises FormatError when the file is no
-    depth file, SourceError when it is cut while it is read.
-    """
-    header = formats.read_header(path)
-    if header.kind != "depth":
-        raise FormatError(f"{path} is no depth file", expected="b'SCDD'", got=f"a .{header.kind} file")
-    tally.records = header.records
-    counts = np.zeros(3, dtype=np.int64)
-    held: list[DepthArrays] = []  # of a batch that has not ended yet
-    for _, block in record_blocks(path, header.kind, header.header_bytes, 0, header.records, CHUNK_RECORDS):
-        held.append(decode_block(block, scale, counts))
-        if not (held[-1].flags & formats.END_OF_BATCH).any():
-            continue
-        arrays = joined(held)
-        rows, consumed = book.feed(arrays)
-        held = [DepthArrays._make(column[consumed:].copy() for column in arrays)]
-        if len(rows.stamps_us):
-            yield price_frame(rows, book.levels, scale)
-    tally.unfinished_records = sum(len(part.flags) for part in held)
-    tally.defective, first, last = counts.tolist()
-    tally.first_us, tally.last_us = first or None, last or None
-    rest = book.finish()
-    if len(rest.stamps_us):
-        yield price_frame(rest, book.levels, scale)
+def rows_of(records: DepthArrays) -> int:
+    """The most rows that records can give: one for each batch that ends, and one that is owed."""
+    return int((records.flags & formats.END_OF_BATCH).sum()) + 1

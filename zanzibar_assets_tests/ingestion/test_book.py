@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from zanzibar_assets.errors import FormatError, UsageError
-from zanzibar_assets.ingestion import book as books
-from zanzibar_assets.ingestion.book import Book, ReplayTally, price_frame, replay_file
+from zanzibar_assets.ingestion import book_frames
+from zanzibar_assets.ingestion.book import Book
+from zanzibar_assets.ingestion.book_frames import ReplayTally, price_frame, replay_file
 from zanzibar_assets.ingestion.depth_arrays import DepthArrays
 from zanzibar_assets.ingestion.scid import Scale
 from zanzibar_assets_tests.builders.sierra import DEPTH_HEADER, depth, trade, us, write_depth, write_scid
@@ -107,7 +108,7 @@ def test_wide_books_equal_the_dictionary_book(seed, far):
 def replay(path, levels=2, every_us=0, scale=TICK, chunk=None):
     book, tally = Book(levels, every_us), ReplayTally()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(books, "CHUNK_RECORDS", chunk or books.CHUNK_RECORDS)
+        patch.setattr(book_frames, "CHUNK_RECORDS", chunk or book_frames.CHUNK_RECORDS)
         frames = list(replay_file(path, scale, book, tally))
     empty = price_frame(Book(levels, every_us).finish(), levels, scale)
     return pl.concat([empty, *frames]), book, tally
@@ -239,3 +240,27 @@ def test_wrong_files_and_options_are_refused(tmp_path):
     with pytest.raises(UsageError, match="grid step"):
         Book(5, every_us=10, on_change=True)
     assert replay(write_depth(tmp_path / "e.depth", header=DEPTH_HEADER))[0].height == 0
+
+
+@pytest.mark.parametrize(("every_us", "on_change"), [(0, False), (0, True), (1_000, False)])
+@pytest.mark.parametrize("room", [2, 3, 7])
+def test_runs_of_few_rows_are_the_rows_of_one_feed(every_us, on_change, room):
+    rng = np.random.default_rng(room)
+    rows = [
+        (
+            T0 + 700 * n,
+            int(rng.integers(2, 8)),
+            int(rng.random() < 0.8),
+            int(rng.integers(390, 410)),
+            float(n % 5),
+        )
+        for n in range(200)
+    ]
+    whole, consumed = Book(3, every_us, on_change).feed(arrays(rows))
+    runs = []
+    for top, done in Book(3, every_us, on_change).runs(arrays(rows), room):
+        assert len(top.last) <= room
+        runs.append(([column.copy() for column in top], done))
+    assert runs[-1][1] == consumed
+    for number, column in enumerate(whole):
+        np.testing.assert_array_equal(np.concatenate([top[number] for top, _ in runs]), column)

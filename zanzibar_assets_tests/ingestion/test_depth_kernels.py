@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from zanzibar_assets.ingestion import formats
-from zanzibar_assets.ingestion.book import TopRows, key_prices, price_frame
+from zanzibar_assets.ingestion.book import TopRows
+from zanzibar_assets.ingestion.book_frames import key_prices, price_frame
 from zanzibar_assets.ingestion.depth_arrays import decode_block, depth_arrays
 from zanzibar_assets.ingestion.scid import Scale
 from zanzibar_assets_tests.builders.sierra import depth, sc_days, sc_us

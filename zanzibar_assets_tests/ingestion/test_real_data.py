@@ -6,7 +6,8 @@ import pytest
 from zanzibar_assets.calendars import session_window
 from zanzibar_assets.contracts.registry import breaches
 from zanzibar_assets.ingestion import formats, scid
-from zanzibar_assets.ingestion.book import Book, ReplayTally, replay_file
+from zanzibar_assets.ingestion.book import Book
+from zanzibar_assets.ingestion.book_frames import ReplayTally, replay_file
 from zanzibar_assets.ingestion.cleaning import clean_ticks
 from zanzibar_assets.ingestion.cleaning_dom import clean_dom
 from zanzibar_assets.ingestion.depth import read_depth
