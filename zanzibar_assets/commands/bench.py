@@ -31,8 +31,9 @@ NAMES = ("ingest", "book", "orderflow", "store")
     help="Interpreter that has the peer: hftbacktest (book), orderflow-metrics (orderflow); "
     "without it that peer is not measured.",
 )
+@click.option("--huge", is_flag=True, help="ingest also decodes a file of 10 GB within 2 GB of memory.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-def command(name: str, records: int, seed: int, peer_python: Path | None, as_json: bool) -> None:
+def command(name: str, records: int, seed: int, peer_python: Path | None, huge: bool, as_json: bool) -> None:
     """Measure ingest (.scid to columns and Parquet), book (.depth to top ten every 100 ms) or orderflow.
 
     orderflow: order flow imbalance per update, footprint and sweeps of a session's trades, and every
@@ -47,11 +48,12 @@ def command(name: str, records: int, seed: int, peer_python: Path | None, as_jso
     from zanzibar_assets.benchmarks import book, ingest, measure, orderflow, store
     from zanzibar_assets.commands._decode_ticks import decode_ticks
 
-    machine, notes = measure.machine(), []
+    machine = measure.machine()
+    notes: list[str] = []
     with tempfile.TemporaryDirectory(prefix="zanzibar-bench-") as folder:
         if name == "ingest":
             figures = ingest.measure(
-                Path(folder), records, seed, lambda file, out: decode_ticks(file, None, out), _say
+                Path(folder), records, seed, lambda file, out: decode_ticks(file, None, out), _say, huge=huge
             )
         elif name == "orderflow":
             figures = orderflow.measure(Path(folder), records, seed, peer_python, _say)
@@ -64,6 +66,7 @@ def command(name: str, records: int, seed: int, peer_python: Path | None, as_jso
         "simulated": True,
         "figures": [figure.as_dict() for figure in figures],
         "machine": machine,
+        "load_average_after": measure.machine()["load_average"],
         **({"notes": notes} if notes else {}),
     }
     click.echo(json.dumps(result) if as_json else _table(result))
