@@ -12,6 +12,7 @@ LINT = "from importlinter.cli import lint_imports_command; lint_imports_command(
 HEAVY = (
     "pandas", "exchange_calendars", "sklearn", "lightgbm", "shap", "spacy", "arch", "numba",
     "matplotlib", "pandera", "talib", "hmmlearn", "morfeusz2", "statsmodels", "MetaTrader5",
+    "sqlalchemy", "alembic", "psycopg2",
 )  # fmt: skip
 OFFENCES = {
     "layers": ("analysis/__init__.py", "import zanzibar_assets.ml"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sqlite3
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -172,3 +173,9 @@ def test_a_newer_file_of_the_time_before_alembic_is_refused(tmp_path):
         link.execute("PRAGMA user_version = 99")
     with pytest.raises(StoreError, match="newer Zanzibar"):
         Database(tmp_path / "m.sqlite")
+
+
+def test_the_handbook_names_every_table():
+    text = (Path(__file__).resolve().parents[2] / "docs" / "operations.md").read_text(encoding="utf-8")
+    stores = text.split("## Stores")[1].split("\n## ")[0]
+    assert set(METADATA.tables) <= set(re.findall(r"`(\w+)`", stores))
