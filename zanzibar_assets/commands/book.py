@@ -19,15 +19,22 @@ import click
 @click.option(
     "--out", type=click.Path(dir_okay=False, path_type=Path), help="Write the rows to this Parquet file."
 )
+@click.option(
+    "--at", help="The full book at this instant, such as 2023-12-26T01:00:00Z, instead of rows over time."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-def command(file: Path, levels: int, every: str, out: Path | None, as_json: bool) -> None:
+def command(file: Path, levels: int, every: str, out: Path | None, at: str | None, as_json: bool) -> None:
     """Replay one Sierra .depth file to the top of its book.
 
     Batches are applied whole. With a grid step there is one row at each multiple of the step since
-    midnight UTC before which the book changed, holding all batches stamped strictly before it.
+    midnight UTC before which the book changed, holding all batches stamped strictly before it. With an
+    instant the whole book is shown, every level of it, by the same rule.
     """
     from zanzibar_assets.commands._decode import note_unknown, print_result
-    from zanzibar_assets.commands._decode_book import replay_book
+    from zanzibar_assets.commands._decode_book import print_full_book, replay_book
 
     note_unknown(file)
+    if at is not None:
+        print_full_book(file, at, every, out, as_json)
+        return
     print_result(replay_book(file, levels, every, out), as_json)

@@ -177,3 +177,19 @@ def test_out_never_writes_over_market_data_nor_nowhere(tmp_path, name):
     assert isinstance(result.exception, UsageError)
     assert source.read_bytes() == before
     assert sorted(p.name for p in tmp_path.iterdir()) == ["copy.scid", "same.parquet"]
+
+
+def test_the_full_book_at_an_instant(tmp_path):
+    path = write_depth(
+        tmp_path / "ESH24-CME.2024-01-03.depth",
+        depth("2024-01-03T15:00:00", 1),
+        depth("2024-01-03T15:00:00", 2, 100.0, 5, orders=2),
+        depth("2024-01-03T15:00:00", 3, 100.25, 7, flags=1),
+        depth("2024-01-03T15:00:01", 2, 99.75, 6, flags=1),
+    )
+    found, _ = run("book", path, "--at", "2024-01-03T15:00:01Z", "--out", tmp_path / "full.parquet")
+    assert (found["bids"], found["asks"], found["snapshot_before"]) == (1, 1, True)
+    assert found["levels"][0] == {"side": "bid", "price_ticks": 400, "price": 100.0, "size": 5.0, "orders": 2}
+    assert pl.read_parquet(tmp_path / "full.parquet").height == 2
+    refused("book", path, "--at", "2024-01-03T15:00:01")
+    refused("book", path, "--at", "2024-01-03T15:00:01Z", "--every", "1s")
