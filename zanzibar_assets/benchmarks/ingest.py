@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 
+from zanzibar_assets.benchmarks import ingest_memory
 from zanzibar_assets.benchmarks.measure import Figure, read_plainly, side_by_side
 from zanzibar_assets.ingestion import formats, scid
 from zanzibar_assets.ingestion.file_frame import decode_frame
+from zanzibar_assets.ingestion.record_blocks import load_records
 from zanzibar_assets.ingestion.record_kinds import GroupState
 from zanzibar_assets.ingestion.sources import symbol_of
 from zanzibar_assets.instruments import load_instruments
 from zanzibar_assets.simulator.bulk import write_bulk
+from zanzibar_assets.store.parquet_files import write_frame
 
-ROUNDS = 7
-PARQUET_ROUNDS = 2
+ROUNDS = 9
+PARQUET_ROUNDS = 5
 PLAIN_RECORDS = 500_000
 NAIVE = "numpy.memmap to polars, time and side"
+READ = "plain sequential read of the file, warm"
+DEFAULT = "polars' write_parquet, default settings, of the same rows at hand"
+HUGE_BYTES, HUGE_LIMIT_BYTES = 10_000_000_000, 2_000_000_000
 Write = Callable[[Path, Path], object]
 
 
@@ -39,39 +46,51 @@ def naive_frame(path: Path) -> pl.DataFrame:
     ).select("ts_utc", *(name for name in frame.columns if name != "stamp"), "side")
 
 
-def measure(folder: Path, records: int, seed: int, write: Write, say: Callable[[str], None]) -> list[Figure]:
+def measure(
+    folder: Path, records: int, seed: int, write: Write, say: Callable[[str], None], *, huge: bool = False
+) -> list[Figure]:
     """Figures of one simulated file of ``records`` records, written into ``folder``.
 
-    ``write`` decodes a file into a Parquet file as ``zanzibar ticks --out`` does.
+    ``write`` decodes a file into a Parquet file as ``zanzibar ticks --out`` does. ``huge`` adds a file of
+    10 GB decoded by a process that may hold 2 GB. Raises SystemExit when the naive frame is another.
     """
     instrument = load_instruments()["SIM_ES"]
     path = write_bulk(folder, instrument, records, seed, trades_per_session=200_000).ticks
     scale = scid.scale_of(symbol_of(path), instrument)
     header = formats.read_header(path)
+    _same(decode_frame(path, scale), naive_frame(path))
     say(f"{records} simulated records, {path.stat().st_size / 1e6:.0f} MB: decoding")
     seconds = side_by_side(
         {
             "read": lambda: read_plainly(path),
             "naive": lambda: naive_frame(path),
-            "compact": lambda: decode_frame(path, scale),
+            "frame": lambda: decode_frame(path, scale),
             "raw": lambda: sum(frame.height for frame in scid.iter_chunks(path, header, scale)),
         },
         ROUNDS,
     )
-    compact, raw = seconds["compact"], seconds["raw"]
+    frame, raw = seconds["frame"], seconds["raw"]
     return [
-        Figure("scid_to_frame", compact, "s", NAIVE, seconds["naive"]),
-        Figure("scid_to_frame_against_reading", compact, "s", "plain sequential read", seconds["read"]),
-        Figure("scid_to_frame_rate", records / compact / 1e6, "million records/s"),
+        Figure("scid_to_frame", frame, "s", NAIVE, seconds["naive"], wanted=4),
+        Figure("scid_to_frame_against_reading", frame, "s", READ, seconds["read"], wanted=0.333),
+        Figure("scid_to_frame_rate", records / frame / 1e6, "million records/s"),
         Figure("scid_to_raw_ticks_in_chunks", raw, "s", NAIVE, seconds["naive"]),
         _plain_figure(path, header, scale),
         *_parquet_figures(folder, path, write, say),
+        *_memory_figures(folder, path, say),
+        *(_huge_figures(folder, path, say) if huge else []),
     ]
+
+
+def _same(ours: pl.DataFrame, naive: pl.DataFrame) -> None:
+    """SystemExit unless both hold the same values in columns of the same names and types."""
+    if ours.schema != naive.schema or not ours.equals(naive):
+        raise SystemExit(f"the frames differ: {ours.schema} and {naive.schema}")
 
 
 def _plain_figure(path: Path, header: formats.FileHeader, scale: scid.Scale) -> Figure:
     """The compiled decoding beside our own plain one, which it equals."""
-    records = np.array(formats.map_records(path, header, 0, min(header.records, PLAIN_RECORDS)))
+    records = load_records(path, header, 0, min(header.records, PLAIN_RECORDS))
     seconds = side_by_side(
         {
             "compiled": lambda: scid.decode_records(records, 0, scale, GroupState(), bars_only=False),
@@ -84,19 +103,87 @@ def _plain_figure(path: Path, header: formats.FileHeader, scale: scid.Scale) -> 
 
 
 def _parquet_figures(folder: Path, path: Path, write: Write, say: Callable[[str], None]) -> list[Figure]:
-    """``ticks --out`` beside the naive decoding and polars' default write of the same frame."""
+    """``ticks --out`` beside the naive decoding and polars' default write of the same rows."""
     say("decoding to Parquet")
     ours, default = folder / "ours.parquet", folder / "default.parquet"
     write(path, ours)
-    same = pl.read_parquet(ours)
+    same = pl.read_parquet(ours).rechunk()
 
     def naive() -> None:
         naive_frame(path)
         same.write_parquet(default)
 
-    seconds = side_by_side({"ours": lambda: write(path, ours), "naive": naive}, PARQUET_ROUNDS)
-    peer = "naive frame, then polars' write_parquet of the same rows"
+    seconds = side_by_side(
+        {
+            "ours": lambda: write(path, ours),
+            "naive": naive,
+            "default": lambda: same.write_parquet(default),
+            "frame": lambda: write_frame(same, folder / "frame.parquet"),
+            "read": lambda: pl.read_parquet(ours),
+            "read_default": lambda: pl.read_parquet(default),
+        },
+        PARQUET_ROUNDS,
+    )
+    both = f"{NAIVE}, then {DEFAULT}"
+    sizes = (ours.stat().st_size, default.stat().st_size)
     return [
-        Figure("scid_to_parquet", seconds["ours"], "s", peer, seconds["naive"]),
-        Figure("parquet_bytes", ours.stat().st_size, "bytes", peer, default.stat().st_size),
+        Figure("scid_to_parquet", seconds["ours"], "s", both, seconds["naive"], wanted=2),
+        Figure("scid_to_parquet_against_write", seconds["ours"], "s", DEFAULT, seconds["default"]),
+        Figure("write_parquet", seconds["frame"], "s", DEFAULT, seconds["default"], wanted=2),
+        Figure("parquet_bytes", sizes[0], "bytes", DEFAULT, sizes[1], wanted=1),
+        Figure(
+            "read_parquet", seconds["read"], "s", "polars' read of its default file", seconds["read_default"]
+        ),
     ]
+
+
+def _memory_figures(folder: Path, path: Path, say: Callable[[str], None]) -> list[Figure]:
+    """Peak memory of decoding beside the bytes of one decoded chunk."""
+    if not ingest_memory.RESET_PEAK.exists():
+        return [Figure("peak_memory", 0, "bytes", "one decoded chunk", note="measured on Linux only")]
+    say("decoding apart, for its memory")
+    found = []
+    for what, out in (("decoding", None), ("scid_to_parquet", folder / "apart.parquet")):
+        apart = ingest_memory.measured_apart(path, out)
+        peak, chunk = apart["peak_bytes"], apart["chunk_bytes"]
+        found.append(
+            Figure(f"peak_memory_of_{what}", peak, "bytes", "one decoded chunk", chunk, wanted=0.333)
+        )
+    return found
+
+
+def _huge_figures(folder: Path, path: Path, say: Callable[[str], None]) -> list[Figure]:
+    """A file of 10 GB to Parquet in a process whose writable memory is limited to 2 GB."""
+    huge, out = folder / "huge" / path.name, folder / "huge.parquet"
+    say(f"writing {HUGE_BYTES / 1e9:.0f} GB")
+    repeat_records(path, huge, HUGE_BYTES)
+    say(f"decoding {HUGE_BYTES / 1e9:.0f} GB within {HUGE_LIMIT_BYTES / 1e9:.0f} GB")
+    began = time.perf_counter()
+    apart = ingest_memory.measured_apart(huge, out, HUGE_LIMIT_BYTES)
+    seconds = time.perf_counter() - began
+    rows = pl.scan_parquet(out).select(pl.len()).collect().item()
+    huge.unlink()
+    if rows != apart["records"]:
+        raise SystemExit(f"{apart['records']} records became {rows} rows")
+    return [
+        Figure("huge_records", apart["records"], "records"),
+        Figure("huge_seconds", seconds, "s"),
+        Figure("huge_parquet_bytes", out.stat().st_size, "bytes", "the file", HUGE_BYTES),
+        Figure(
+            "huge_peak_memory", apart["peak_bytes"], "bytes", "one decoded chunk", apart["chunk_bytes"],
+            wanted=0.333,
+        ),
+    ]  # fmt: skip
+
+
+def repeat_records(path: Path, target: Path, size_bytes: int) -> None:
+    """A ``.scid`` file of about ``size_bytes``: the records of ``path`` again and again on later days."""
+    header = formats.read_header(path)
+    records = load_records(path, header, 0, header.records)
+    days = int(np.ptp(records["stamp"])) // formats.US_PER_DAY + 1
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with target.open("wb") as file:
+        file.write(path.read_bytes()[: header.header_bytes])
+        for _ in range(max(1, size_bytes // records.nbytes)):
+            file.write(records.data.cast("B"))
+            records["stamp"] += days * formats.US_PER_DAY

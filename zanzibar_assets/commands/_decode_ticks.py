@@ -67,6 +67,7 @@ def _decode(
                 if not aggregated and kept["open"].null_count() < kept.height:
                     raise _LateBarsError
                 stream.write(_tick_columns(kept, aggregated=aggregated))
+            del raw, kept  # the next chunk takes their place
         if out is not None and not totals["records"]:
             stream.write(_tick_columns(_no_ticks(), aggregated=aggregated))
     return {
