@@ -121,7 +121,8 @@ def advance(
         return _without_header(cursor, size)
     header = formats.parse_header(start, size, name)
     if header.records == 0 and (cursor is None or cursor.offset == 0):
-        return Increment(Outcome.TORN_TAIL if header.torn_bytes else Outcome.UNCHANGED, _NOTHING)
+        outcome = Outcome.TORN_TAIL if header.torn_bytes else Outcome.UNCHANGED
+        return Increment(outcome, _NOTHING, torn_bytes=header.torn_bytes)
     look = _Look(stream, name, header)
     final = header.records - int(bars and look.last_is_provisional(final_before_us))
     now = look.cursor(final)

@@ -29,7 +29,7 @@ from zanzibar_assets.store.keys import PartitionKey
 from zanzibar_assets.store.source_audit import RAW_TABLES, is_built
 from zanzibar_assets.store.source_reading import read_ranges
 from zanzibar_assets.store.watch_cursor import FileEntry
-from zanzibar_assets.vocabulary import US_PER_SECOND
+from zanzibar_assets.vocabulary import US_PER_SECOND, Verdict
 
 if TYPE_CHECKING:
     from zanzibar_assets.store.workspace import Workspace
@@ -164,8 +164,9 @@ def _is_stored(
     """Whether what a file holds of a session is what was built of it."""
     key = PartitionKey(instrument.id, session)
     table = "raw_ticks" if held[0].file.kind == "scid" else "raw_depth"
-    record = workspace.manifest.get(table, key)
-    if record is None or any(workspace.manifest.get(other, key) is None for other in RAW_TABLES):
+    records = {name: workspace.manifest.get(name, key) for name in RAW_TABLES}
+    record = records[table]
+    if record is None or any(r is None or r.verdict is Verdict.BLOCKED for r in records.values()):
         return False
     stored = [read for read in read_ranges(record.inputs) if read.name == path.name]
     if not stored:  # another contract's file was taken for this session, or nothing

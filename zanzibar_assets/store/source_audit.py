@@ -31,11 +31,12 @@ AUDIT_BYTES = 64 * 2**20
 def is_built(workspace: Workspace, key: PartitionKey) -> bool:
     """True when the raw tables of a session hold exactly the bytes that its files hold now.
 
-    What was built of a file that holds nothing of the session any more stays as it is.
+    What was built of a file that holds nothing of the session any more stays as it is. A build that
+    was blocked by a source read nothing, whatever its record says of inputs.
     """
     for table, kind in RAW_TABLES.items():
         record = workspace.manifest.get(table, key)
-        if record is None:
+        if record is None or record.verdict is Verdict.BLOCKED:
             return False
         gone = bool(record.inputs) and not workspace.sources.slices(kind, key)
         if not gone and not workspace.sources.holds(kind, key, record.inputs):
