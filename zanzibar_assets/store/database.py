@@ -22,6 +22,11 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine, Executable
 
 
+_LOCK = "SELECT pg_advisory_xact_lock(hashtextextended(current_schema() || ' ' || %s, 0))"
+_INHERITED: list[object] = []
+"""What a forked process got from its parent: never used there, and never closed under the parent."""
+
+
 class Prepared(NamedTuple):
     """A statement's text for one kind of database, its values that never change, the order of all."""
 
@@ -54,9 +59,9 @@ class Transaction:
             self._run(statement, row)
 
     def lock(self, name: str) -> None:
-        """Be the only transaction under a name until the end; SQLite has one writer at a time anyway."""
+        """Be the schema's only transaction under a name until the end; SQLite has one writer anyway."""
         if self.kind == "postgresql":
-            self._cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (name,))
+            self._cursor.execute(_LOCK, (name,))
 
     def _run(self, statement: Executable, values: Mapping[str, Any]) -> None:
         prepared = _prepare(self.kind, statement)
@@ -87,6 +92,7 @@ class Database:
     def engine(self) -> Engine:
         """This process's engine, made on first use."""
         if self._process != os.getpid():
+            _INHERITED.append((self._engine, self._local))
             self._process, self._local, self._engine = os.getpid(), threading.local(), None
         with self._guard:
             if self._engine is None:
