@@ -9,8 +9,10 @@ import pytest
 
 from zanzibar_assets.analysis.bars import build_bars
 from zanzibar_assets.analysis.liquidity import build_liquidity_features
+from zanzibar_assets.analysis.orderflow_events import build_orderflow_events
 from zanzibar_assets.analysis.profile import build_volume_profile
 from zanzibar_assets.analysis.regimes import build_regimes
+from zanzibar_assets.analysis.signing import confusion
 from zanzibar_assets.analysis.technical import build_technical_factors
 from zanzibar_assets.analysis.vwap import build_vwap
 from zanzibar_assets.calendars import SessionWindow, session_window
@@ -23,7 +25,7 @@ from zanzibar_assets.ingestion.sources import find_sources, session_slices
 from zanzibar_assets.instruments import Instrument, load_instruments
 from zanzibar_assets_tests.analysis.laws import assert_conforms, assert_prefix
 from zanzibar_assets_tests.builders.market import CONFIG, known_by, random_cuts
-from zanzibar_assets_tests.builders.orderflow import fitted_models
+from zanzibar_assets_tests.builders.orderflow import fitted_models, levels_frame
 
 REAL_DATA = os.environ.get("ZANZIBAR_REAL_DATA")
 pytestmark = pytest.mark.skipif(
@@ -61,11 +63,29 @@ def tables(data: Session, past: pl.DataFrame) -> dict[str, pl.DataFrame]:
         "liquidity_features": build_liquidity_features(
             data.ticks, data.dom, bars, fitted_models(), data.instrument, CONFIG
         ),
+        "orderflow_events": build_orderflow_events(
+            data.ticks, data.dom, bars, levels_of(data), NO_LEVELS, data.instrument, CONFIG
+        ),
         "technical_factors": build_technical_factors(bars, past, data.window, CONFIG),
         "regimes": build_regimes(bars, past, CONFIG),
     }
 
 
+NO_LEVELS = empty("liquidity_sweeps").with_columns(session=pl.lit("", dtype=pl.String))
+
+
+def levels_of(data: Session) -> pl.DataFrame:
+    """The same levels within the session's range, as far as they are known by its last trade."""
+    known = int(data.ticks["known_at"].dt.timestamp("us").max()) if data.ticks.height else 0
+    return known_by(levels_frame(1, 60, data.window, *RANGES[data.instrument.id]), known)
+
+
+RANGES = {
+    "ES": (19_205, 19_243),
+    "BTCUSDT": (616_000, 618_300),
+    "GC": (13_160, 13_300),
+    "BTCPERP": (318_000, 337_000),
+}
 NO_PAST = empty("bars").with_columns(session=pl.lit("", dtype=pl.String))
 
 # instrument, session, volume, sold, bought (None: the source has no sides of its own)
@@ -105,6 +125,38 @@ def test_prefix_invariance_on_a_real_session(name, session):
         part = data._replace(ticks=known_by(data.ticks, cut), dom=known_by(data.dom, cut))
         for table, frame in tables(part, NO_PAST).items():
             assert_prefix(whole[table], lambda _, frame=frame: frame, [cut])
+
+
+def order_flow(data: Session) -> dict[str, pl.DataFrame]:
+    bars = build_bars(data.ticks, data.instrument, data.window)
+    inputs = (data.ticks, data.dom, bars)
+    return {
+        "features": build_liquidity_features(*inputs, fitted_models(), data.instrument, CONFIG),
+        "events": build_orderflow_events(*inputs, levels_of(data), NO_LEVELS, data.instrument, CONFIG),
+    }
+
+
+@pytest.mark.parametrize(("name", "session"), [(row[0], row[1]) for row in FACTS[:3]])
+def test_order_flow_at_forty_cuts_of_a_real_session(name, session):
+    """Random instants, and the very instants at which events become known."""
+    data = load(name, session)
+    whole = order_flow(data)
+    assert whole["events"]["kind"].n_unique() >= 4
+    known = whole["events"]["known_at"].dt.timestamp("us").sample(20, seed=2)
+    span = data.ticks["known_at"].dt.timestamp("us")
+    within = SessionWindow(session, int(span.min()), int(span.min()), int(span.max()) + 1)
+    for cut in [*random_cuts(3, within, 20), *known, *(known - 1)]:
+        part = data._replace(ticks=known_by(data.ticks, cut), dom=known_by(data.dom, cut))
+        for table, frame in order_flow(part).items():
+            assert_prefix(whole[table], lambda _, frame=frame: frame, [cut])
+
+
+@pytest.mark.parametrize(("name", "lee_ready"), [("ES", 0.95), ("BTCUSDT", 0.94)])
+def test_lee_ready_against_the_exchanges_flag(name, lee_ready):
+    data = load(name, next(row[1] for row in FACTS if row[0] == name))
+    found = confusion(data.ticks, data.dom)
+    assert found["flagged_trades"] > 6_000
+    assert lee_ready < found["lee_ready_accuracy"] < 0.99
 
 
 def test_bar_records_with_a_history_get_regimes():
