@@ -1,5 +1,7 @@
 """Damaged files: no crash, no hang, and never a record that is neither kept nor put aside."""
 
+from collections import Counter
+
 import numpy as np
 import polars as pl
 import pytest
@@ -8,7 +10,7 @@ from hypothesis import strategies as st
 
 from zanzibar_assets.calendars import session_window
 from zanzibar_assets.contracts.registry import breaches
-from zanzibar_assets.errors import SourceError
+from zanzibar_assets.errors import SourceError, ZanzibarError
 from zanzibar_assets.ingestion import formats, scid
 from zanzibar_assets.ingestion.book import Book
 from zanzibar_assets.ingestion.book_frames import ReplayTally, replay_file
@@ -19,6 +21,7 @@ from zanzibar_assets.ingestion.depth import read_depth
 from zanzibar_assets.ingestion.sources import find_sources, session_slices
 from zanzibar_assets.ingestion.text import iter_text_chunks, zone_of
 from zanzibar_assets.instruments import load_instruments
+from zanzibar_assets_tests.benchmarks import fuzz
 from zanzibar_assets_tests.builders.sierra import (
     DEPTH_HEADER,
     FIRST_BITS,
@@ -151,6 +154,22 @@ def test_real_files_under_flipped_bytes_and_cuts(tmp_path, name, check, records)
         body[: header.header_bytes] = np.frombuffer(content, dtype=np.uint8)[: header.header_bytes]
         (tmp_path / name).write_bytes(body[: len(body) - int(random.integers(0, 99))].tobytes())
         check(tmp_path / name)
+
+
+@needs_real_data
+def test_every_real_file_under_damage_is_decoded_or_refused_with_a_reason(tmp_path):
+    outcomes = Counter()
+    for source in sorted(p for p in FOLDER.iterdir() if p.suffix in (".scid", ".depth", ".txt")):
+        content = source.read_bytes()
+        for round_ in range(3):
+            dice = np.random.default_rng([round_, len(content)])
+            piece, header_bytes = fuzz.window(content, source, dice)
+            (tmp_path / source.name).write_bytes(fuzz.damaged(piece, header_bytes, round_, dice)[0])
+            try:
+                fuzz.check(tmp_path / source.name, tmp_path / "out.parquet", outcomes)
+            except ZanzibarError as error:
+                assert str(error)  # noqa: PT017 - either way is right, but never without a word
+    assert outcomes["tick records"] == outcomes["tick rows"] + outcomes["tick rows quarantined"] > 0
 
 
 def test_a_flipped_stamp_never_moves_its_neighbours(tmp_path):
