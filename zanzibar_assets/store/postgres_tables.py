@@ -70,7 +70,7 @@ def create_current(
     cursor: Cursor, schema: str, name: str, key: PartitionKey, columns: Mapping[str, str]
 ) -> None:
     """Make the table of a contract version, and the ledger."""
-    for statement in _creation(schema, name, key, definitions(key, columns), timescale(cursor)):
+    for statement in creation_statements(schema, name, key, definitions(key, columns), timescale(cursor)):
         cursor.execute(statement)
 
 
@@ -132,9 +132,10 @@ def move_statements(current: str, replaced: str, schema: str, key: PartitionKey)
 LEDGER_KEY = "table_name = %(table)s AND version = %(version)s AND partition_key = %(key)s"
 
 
-def _creation(
+def creation_statements(
     schema: str, name: str, key: PartitionKey, columns: Mapping[str, str], added: Timescale | None
 ) -> Iterator[str]:
+    """Statements that make a table of current rows with these SQL columns, and the ledger."""
     partition = ", ".join(values(key))
     body = ", ".join(f'"{column}" {kind}' for column, kind in columns.items())
     yield f"CREATE SCHEMA IF NOT EXISTS {schema}"
@@ -150,7 +151,7 @@ def _creation(
         " WITH (pages_per_range = 16, autosummarize = on)"
     )
     if added is not None and key.session is not None:
-        yield from hypertable_statements(name, added, segmented=key.instrument is not None)
+        yield from hypertable_statements(name, added, segmented=key.instrument is not None, columns=columns)
 
 
 def _plain_columns(columns: Mapping[str, str]) -> str:
