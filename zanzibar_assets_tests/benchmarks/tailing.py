@@ -23,6 +23,7 @@ TRADES = 500
 PAUSE_SECONDS = 0.015
 KILL_AFTER_SECONDS = (0.02, 0.5)
 LIMIT_SECONDS = 120.0
+MOST_KILLS = 60
 MODULES = [
     "zanzibar_assets_tests.benchmarks.tailing_reader",
     "zanzibar_assets_tests.benchmarks.tailing_warm",
@@ -36,7 +37,9 @@ def processes() -> Any:
     return context
 
 
-def one_run(folder: Path, seed: int, *, hostile: bool = True, trades: int = TRADES) -> dict[str, Any]:
+def one_run(
+    folder: Path, seed: int, *, hostile: bool = True, trades: int = TRADES, most_kills: int = MOST_KILLS
+) -> dict[str, Any]:
     """One seeded run in an empty folder: counts of what the writer did, kills, and the comparison."""
     from zanzibar_assets_tests.benchmarks import tailing_reader, tailing_writer
 
@@ -53,7 +56,8 @@ def one_run(folder: Path, seed: int, *, hostile: bool = True, trades: int = TRAD
     try:
         _wait_for(clock)
         follow = (home, sierra, instruments, clock, done)
-        kills, starts = _kill_and_restart(context, tailing_reader.read, follow, home / "finished", rng)
+        pauses = iter(rng.uniform(*KILL_AFTER_SECONDS, size=most_kills).tolist())
+        kills, starts = _kill_and_restart(context, tailing_reader.read, follow, home / "finished", pauses)
     finally:
         writer.join()
     said = json.loads(done.read_text(encoding="utf-8"))
@@ -70,8 +74,10 @@ def one_run(folder: Path, seed: int, *, hostile: bool = True, trades: int = TRAD
     }
 
 
-def _kill_and_restart(context: Any, target: Any, arguments: Any, finished: Path, rng: Any) -> tuple[int, int]:
-    """Start the reader, SIGKILL it after a random time, again and again until it ends by itself."""
+def _kill_and_restart(
+    context: Any, target: Any, arguments: Any, finished: Path, pauses: Iterator[float]
+) -> tuple[int, int]:
+    """Start the reader, SIGKILL it after a pause, again and again until it ends by itself."""
     began, kills, starts = time.monotonic(), 0, 0
     while not finished.exists():
         if time.monotonic() - began > LIMIT_SECONDS:
@@ -79,8 +85,8 @@ def _kill_and_restart(context: Any, target: Any, arguments: Any, finished: Path,
         reader: BaseProcess = context.Process(target=target, args=arguments)
         reader.start()
         starts += 1
-        # Every kill leaves more time to the next reader, so that the last one comes to its end.
-        reader.join(float(rng.uniform(*KILL_AFTER_SECONDS)) * (1 + kills / 10))
+        # Every kill leaves more time to the next reader, so that one comes to its end.
+        reader.join(next(pauses, LIMIT_SECONDS) * (1 + kills / 10))
         if reader.exitcode is None:
             reader.kill()
             reader.join()
@@ -113,7 +119,8 @@ def compare(
     for table in RAW_TABLES:
         for key, outcome in _built(whole, table):
             found.update(_compared(whole, tailed, table, key, outcome))
-    found["alerts"] = len(tailed.alerts_since(0))
+    for _, kind, _ in tailed.alerts_since(0):
+        found[f"alerts_{kind}"] += 1
     found["lost"] += max(0, sum(records.values()) - found["rows"])
     for workspace in (whole, tailed):
         workspace.database.close()
@@ -138,24 +145,29 @@ def _compared(whole: Any, tailed: Any, table: str, key: Any, outcome: Any) -> di
     if record is None or record.fingerprint is None:
         return {"rows": expected.height, "lost": expected.height, "other_bytes": 1, "partitions": 1}
     stored = tailed.lake.read(table, key, record.schema_version, record.fingerprint)
-    columns = stored.columns
-    lost = expected.join(stored, on=columns, how="anti", nulls_equal=True).height
+    lost, doubled = rows_apart(expected, stored)
     version = record.schema_version
     paths = [Path(workspace.lake.location(table, key, version)) for workspace in (whole, tailed)]
     return {
         "rows": expected.height,
         "lost": lost,
-        "doubled": stored.height - (expected.height - lost),
+        "doubled": doubled,
         "other_bytes": int(paths[0].read_bytes() != paths[1].read_bytes()),
         "partitions": 1,
     }
+
+
+def rows_apart(expected: Any, stored: Any) -> tuple[int, int]:
+    """Expected rows that are not stored, and stored rows beyond those."""
+    lost = expected.join(stored, on=expected.columns, how="anti", nulls_equal=True).height
+    return lost, stored.height - (expected.height - lost)
 
 
 def summary(results: list[dict[str, Any]]) -> dict[str, Any]:
     """Sums over the runs; ``clean`` runs lost, doubled and changed nothing."""
     sums: Counter[str] = Counter()
     for result in results:
-        sums.update({name: value for name, value in result.items() if name not in ("seed", "hostile")})
+        sums.update({name: count for name, count in result.items() if name not in ("seed", "hostile")})
     clean = [r for r in results if not (r["lost"] or r["doubled"] or r["other_bytes"])]
     unclean = [r["seed"] for r in results if r not in clean]
     hostile = sum(r["hostile"] for r in results)

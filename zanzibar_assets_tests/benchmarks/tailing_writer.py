@@ -145,7 +145,7 @@ class Writer:
             self._truncate(feed)
         elif self.hostile and drawn < 0.035 and feed.written > len(feed.header):
             self._replace(feed)
-        elif drawn < 0.8:
+        elif feed.bars or drawn < 0.8:
             self._flush(feed, torn=self.rng.random() < 0.4)
         if feed.bars and self.rng.random() < 0.7:
             self._rewrite_last_bar(feed)
@@ -178,6 +178,8 @@ class Writer:
         """The last whole record as it looked while its bar was forming."""
         if not feed.whole or feed.written != feed.end_of(feed.whole) or feed.written == feed.size:
             return
+        if int(feed.stamps_us[feed.whole - 1]) + BAR_US <= self.now_us:
+            return  # no chart program keeps the last bar of a closed session from its file for minutes
         last = feed.records[feed.whole - 1 : feed.whole].copy()
         last["volume"] = max(1, int(last["volume"][0] * self.rng.random()))
         last["close"] = last["open"]
