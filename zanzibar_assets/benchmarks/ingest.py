@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from zanzibar_assets.benchmarks import ingest_memory
 from zanzibar_assets.benchmarks.measure import Figure, read_plainly, side_by_side
 from zanzibar_assets.ingestion import formats, scid
 from zanzibar_assets.ingestion.file_frame import decode_frame
@@ -28,6 +27,9 @@ READ = "plain sequential read of the file, warm"
 DEFAULT = "polars' write_parquet, default settings, of the same rows at hand"
 HUGE_BYTES, HUGE_LIMIT_BYTES = 10_000_000_000, 2_000_000_000
 Write = Callable[[Path, Path], object]
+"""Decodes a file into a Parquet file as ``zanzibar ticks --out`` does."""
+Apart = Callable[[Path, Path | None, int | None], dict[str, int]]
+"""Figures of a process that decodes a file (to Parquet, within a limit): see ``_decode_memory``."""
 
 
 def naive_frame(path: Path) -> pl.DataFrame:
@@ -47,12 +49,19 @@ def naive_frame(path: Path) -> pl.DataFrame:
 
 
 def measure(
-    folder: Path, records: int, seed: int, write: Write, say: Callable[[str], None], *, huge: bool = False
+    folder: Path,
+    records: int,
+    seed: int,
+    write: Write,
+    apart: Apart,
+    say: Callable[[str], None],
+    *,
+    huge: bool = False,
 ) -> list[Figure]:
     """Figures of one simulated file of ``records`` records, written into ``folder``.
 
-    ``write`` decodes a file into a Parquet file as ``zanzibar ticks --out`` does. ``huge`` adds a file of
-    10 GB decoded by a process that may hold 2 GB. Raises SystemExit when the naive frame is another.
+    ``huge`` adds a file of 10 GB decoded by a process that may hold 2 GB. Raises SystemExit when the
+    naive frame is another than ours.
     """
     instrument = load_instruments()["SIM_ES"]
     path = write_bulk(folder, instrument, records, seed, trades_per_session=200_000).ticks
@@ -77,8 +86,8 @@ def measure(
         Figure("scid_to_raw_ticks_in_chunks", raw, "s", NAIVE, seconds["naive"]),
         _plain_figure(path, header, scale),
         *_parquet_figures(folder, path, write, say),
-        *_memory_figures(folder, path, say),
-        *(_huge_figures(folder, path, say) if huge else []),
+        *_memory_figures(folder, path, apart, say),
+        *(_huge_figures(folder, path, apart, say) if huge else []),
     ]
 
 
@@ -137,43 +146,39 @@ def _parquet_figures(folder: Path, path: Path, write: Write, say: Callable[[str]
     ]
 
 
-def _memory_figures(folder: Path, path: Path, say: Callable[[str], None]) -> list[Figure]:
+def _memory_figures(folder: Path, path: Path, apart: Apart, say: Callable[[str], None]) -> list[Figure]:
     """Peak memory of decoding beside the bytes of one decoded chunk."""
-    if not ingest_memory.RESET_PEAK.exists():
-        return [Figure("peak_memory", 0, "bytes", "one decoded chunk", note="measured on Linux only")]
     say("decoding apart, for its memory")
-    found = []
+    figures = []
     for what, out in (("decoding", None), ("scid_to_parquet", folder / "apart.parquet")):
-        apart = ingest_memory.measured_apart(path, out)
-        peak, chunk = apart["peak_bytes"], apart["chunk_bytes"]
-        found.append(
-            Figure(f"peak_memory_of_{what}", peak, "bytes", "one decoded chunk", chunk, wanted=0.333)
-        )
-    return found
+        if found := apart(path, out, None):
+            figures.append(_peak_figure(f"peak_memory_of_{what}", found))
+    return figures
 
 
-def _huge_figures(folder: Path, path: Path, say: Callable[[str], None]) -> list[Figure]:
+def _peak_figure(what: str, found: dict[str, int]) -> Figure:
+    return Figure(what, found["peak_bytes"], "bytes", "one decoded chunk", found["chunk_bytes"], wanted=0.333)
+
+
+def _huge_figures(folder: Path, path: Path, apart: Apart, say: Callable[[str], None]) -> list[Figure]:
     """A file of 10 GB to Parquet in a process whose writable memory is limited to 2 GB."""
     huge, out = folder / "huge" / path.name, folder / "huge.parquet"
     say(f"writing {HUGE_BYTES / 1e9:.0f} GB")
     repeat_records(path, huge, HUGE_BYTES)
     say(f"decoding {HUGE_BYTES / 1e9:.0f} GB within {HUGE_LIMIT_BYTES / 1e9:.0f} GB")
     began = time.perf_counter()
-    apart = ingest_memory.measured_apart(huge, out, HUGE_LIMIT_BYTES)
+    found = apart(huge, out, HUGE_LIMIT_BYTES)
     seconds = time.perf_counter() - began
     rows = pl.scan_parquet(out).select(pl.len()).collect().item()
     huge.unlink()
-    if rows != apart["records"]:
-        raise SystemExit(f"{apart['records']} records became {rows} rows")
+    if rows != found.get("records", rows):
+        raise SystemExit(f"{found['records']} records became {rows} rows")
     return [
-        Figure("huge_records", apart["records"], "records"),
+        Figure("huge_records", rows, "records"),
         Figure("huge_seconds", seconds, "s"),
         Figure("huge_parquet_bytes", out.stat().st_size, "bytes", "the file", HUGE_BYTES),
-        Figure(
-            "huge_peak_memory", apart["peak_bytes"], "bytes", "one decoded chunk", apart["chunk_bytes"],
-            wanted=0.333,
-        ),
-    ]  # fmt: skip
+        *([_peak_figure("huge_peak_memory", found)] if found else []),
+    ]
 
 
 def repeat_records(path: Path, target: Path, size_bytes: int) -> None:

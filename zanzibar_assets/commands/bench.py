@@ -46,6 +46,7 @@ def command(name: str, records: int, seed: int, peer_python: Path | None, huge: 
     figures are medians. A ratio above 1 means that ours is better.
     """
     from zanzibar_assets.benchmarks import book, ingest, measure, orderflow, store
+    from zanzibar_assets.commands._decode_memory import measured_apart
     from zanzibar_assets.commands._decode_ticks import decode_ticks
 
     machine = measure.machine()
@@ -53,7 +54,13 @@ def command(name: str, records: int, seed: int, peer_python: Path | None, huge: 
     with tempfile.TemporaryDirectory(prefix="zanzibar-bench-") as folder:
         if name == "ingest":
             figures = ingest.measure(
-                Path(folder), records, seed, lambda file, out: decode_ticks(file, None, out), _say, huge=huge
+                Path(folder),
+                records,
+                seed,
+                lambda file, out: decode_ticks(file, None, out),
+                measured_apart,
+                _say,
+                huge=huge,
             )
         elif name == "orderflow":
             figures = orderflow.measure(Path(folder), records, seed, peer_python, _say)

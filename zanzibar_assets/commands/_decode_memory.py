@@ -1,6 +1,6 @@
 """Memory that decoding one ``.scid`` file takes, measured in a process of its own (Linux).
 
-Run:  python -m zanzibar_assets.benchmarks.ingest_memory FILE [--out F.parquet] [--limit BYTES]
+Run:  python -m zanzibar_assets.commands._decode_memory FILE [--out F.parquet] [--limit BYTES]
 
 The compiled loops are loaded and run on the file's first chunk before the peak is reset, so that
 what is reported comes on top of what any decoding has loaded. ``--limit`` bounds private writable
@@ -22,7 +22,12 @@ RESET_PEAK = Path("/proc/self/clear_refs")
 
 
 def measured_apart(path: Path, out: Path | None = None, limit_bytes: int | None = None) -> dict[str, int]:
-    """Figures of a process that decodes ``path``; SystemExit with its last words when it fails."""
+    """Figures of a process that decodes ``path``; SystemExit with its last words when it fails.
+
+    Empty where the system does not tell its processes' peak memory.
+    """
+    if not RESET_PEAK.exists():
+        return {}
     command = [sys.executable, "-m", __name__, str(path)]
     command += ["--out", str(out)] if out else []
     command += ["--limit", str(limit_bytes)] if limit_bytes else []
