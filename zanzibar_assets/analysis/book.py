@@ -33,7 +33,7 @@ class Level:
 
 @dataclass(frozen=True, slots=True)
 class Book:
-    """Top levels of the book after each update; a level's arrays are made when asked for.
+    """Top levels of the book after each update; deeper levels' arrays are made when asked for.
 
     ``sound``: two-sided, not crossed and not within a break. ``joined``: the difference to the
     update before says something (both sound, no gap between them, no snapshot that starts afresh).
@@ -42,6 +42,7 @@ class Book:
     known_us: Ints
     sound: Bools
     joined: Bools
+    best: Level
     frame: pl.DataFrame
 
     def __len__(self) -> int:
@@ -49,17 +50,7 @@ class Book:
 
     def level(self, number: int) -> Level:
         """Arrays of one level, 1 for the best."""
-        from zanzibar_assets.analysis._book_kernels import MISSING
-
-        def ticks(name: str) -> Ints:
-            values: Ints = self.frame[f"{name}_{number}"].fill_null(MISSING).to_numpy()
-            return values
-
-        def sizes(name: str) -> Floats:
-            values: Floats = self.frame[f"{name}_{number}"].fill_null(0.0).to_numpy()
-            return values
-
-        return Level(ticks("bid_ticks"), sizes("bid_size"), ticks("ask_ticks"), sizes("ask_size"))
+        return self.best if number == 1 else _level(self.frame, number)
 
     def at(self, rows: Ints) -> dict[str, Floats]:
         """The book at some rows: ``bid_ticks``, ``bid_size``, ... of shape (levels, rows), NaN for null."""
@@ -68,6 +59,20 @@ class Book:
             name: np.stack([floats(few, f"{name}_{level}") for level in range(1, DOM_LEVELS + 1)])
             for name in ("bid_ticks", "bid_size", "ask_ticks", "ask_size")
         }
+
+
+def _level(frame: pl.DataFrame, number: int) -> Level:
+    from zanzibar_assets.analysis._book_kernels import MISSING
+
+    def ticks(name: str) -> Ints:
+        values: Ints = frame[f"{name}_{number}"].fill_null(MISSING).to_numpy()
+        return values
+
+    def sizes(name: str) -> Floats:
+        values: Floats = frame[f"{name}_{number}"].fill_null(0.0).to_numpy()
+        return values
+
+    return Level(ticks("bid_ticks"), sizes("bid_size"), ticks("ask_ticks"), sizes("ask_size"))
 
 
 def load_book(clean_dom: pl.DataFrame) -> Book:
@@ -81,7 +86,8 @@ def load_book(clean_dom: pl.DataFrame) -> Book:
     flags = clean_dom.select(sound=state & trading & there, fresh=fresh)
     known_us, sound = micros(clean_dom, KNOWN_AT), flags["sound"].to_numpy()
     gap_us = BOOK_GAP_SECONDS * US_PER_SECOND
-    return Book(known_us, sound, joined_rows(known_us, sound, flags["fresh"].to_numpy(), gap_us), clean_dom)
+    joined = joined_rows(known_us, sound, flags["fresh"].to_numpy(), gap_us)
+    return Book(known_us, sound, joined, _level(clean_dom, 1), clean_dom)
 
 
 def order_flow(level: Level, joined: Bools) -> Floats:
