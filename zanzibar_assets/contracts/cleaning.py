@@ -46,6 +46,7 @@ class CleanTicks(TimedFrame):
 
 class _DomBase(TimedFrame):
     seq: pl.Int64
+    snapshot: bool
     session_state: str = pa.Field(isin=["pre_open", "open", "break"])
     book_state: str = pa.Field(isin=["normal", "locked", "crossed", "one_sided", "empty"])
 
@@ -54,6 +55,8 @@ class CleanDom(_DomBase):
     """Top of the book after each batch that changed it: five levels a side, best first.
 
     Prices in ticks, sizes in lots; a missing level is null. ``seq`` is the batch's last record.
+    ``snapshot``: the batch set the book anew (CLEAR to its end), so that the difference to the row
+    before is no order flow.
     """
 
     bid_ticks_1: pl.Int64 = pa.Field(nullable=True)

@@ -68,7 +68,7 @@ class Book:
         self.state, self.counters = self._levels.new_state()
         self._held: Any = self._levels.new_levels(0)
         self._ranked: NDArray[np.int64] | None = None
-        self._last_row = np.zeros(2 * self.levels, dtype=np.int64), np.zeros(2 * self.levels)
+        self._last_row = self._no_row()
 
     def feed(self, records: DepthArrays) -> tuple[TopRows, int]:
         """Rows of the whole batches in a run of records, and how many records they consumed."""
@@ -99,6 +99,14 @@ class Book:
                 self._last_row = found.keys[-1].copy(), found.sizes[-1].copy()
             done += consumed
             yield found, done
+
+    def start_anew(self) -> None:
+        """Keep the levels, forget what was shown: the next batch gives a row, and with its own stamp."""
+        self.state[self._levels.LAST_STAMP] = 0
+        self._last_row = self._no_row()
+
+    def _no_row(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        return np.zeros(2 * self.levels, dtype=np.int64), np.zeros(2 * self.levels)
 
     def _places(self, records: DepthArrays) -> NDArray[np.int64]:
         """Places of the records' keys, after making room for them."""

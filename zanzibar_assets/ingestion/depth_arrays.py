@@ -67,6 +67,6 @@ def decode_block(records: NDArray[np.void], scale: Scale, tally: NDArray[np.int6
 def joined(parts: list[DepthArrays]) -> DepthArrays:
     """Runs of records put together."""
     whole = [part for part in parts if len(part.flags)]
-    if len(whole) == 1:
-        return whole[0]
+    if len(whole) <= 1:
+        return (whole or parts)[0]
     return DepthArrays._make(np.concatenate(columns) for columns in zip(*whole, strict=True))

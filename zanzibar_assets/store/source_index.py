@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from zanzibar_assets.calendars import SessionWindow, is_session, session_at, session_window
 from zanzibar_assets.config import Config, stable_hash
 from zanzibar_assets.errors import ConfigError
+from zanzibar_assets.ingestion.depth_opening import opening_slices
 from zanzibar_assets.ingestion.roll_sources import roll_slices
 from zanzibar_assets.ingestion.scid import holds_bars, scale_of
 from zanzibar_assets.ingestion.sources import (
@@ -26,6 +27,7 @@ from zanzibar_assets.vocabulary import to_us
 
 INBOX = "inbox"
 ROLL = "roll"
+DEPTH_OPENING = "depth_opening"
 READ_AS = "read as"
 LAST_US = 2_145_916_800_000_000
 """2038-01-01: past every stamp that a narrative can carry."""
@@ -64,13 +66,17 @@ class SourceIndex:
         return select_slices(self.files(instrument), instrument, str(key.session), self.now_us)
 
     def slices(self, kind: str, key: PartitionKey) -> Sequence[SourceSlice]:
-        """Byte ranges of one kind (``scid``, ``depth`` or ``roll``) of a market partition.
+        """Byte ranges of one kind (``scid``, ``depth``, ``depth_opening`` or ``roll``) of a market partition.
 
         ``roll``: the new contract's ticks of the session before, where the contract changes.
+        ``depth_opening``: from the last snapshot before the session to its first depth record.
         """
         if kind == ROLL:
             instrument = self.instruments[str(key.instrument)]
             return roll_slices(self.files(instrument), instrument, str(key.session))
+        if kind == DEPTH_OPENING:
+            instrument = self.instruments[str(key.instrument)]
+            return opening_slices(self.files(instrument), instrument, str(key.session), self.now_us)
         selection = self.selection(key)
         return selection.ticks if kind == "scid" else selection.depth
 

@@ -117,13 +117,16 @@ def random_records(
     )
 
 
-def book(stamps_us, bid_ticks, bid_size, ask_ticks, ask_size, state=None) -> pl.DataFrame:
+def book(
+    stamps_us, bid_ticks, bid_size, ask_ticks, ask_size, state=None, snapshot=None
+) -> pl.DataFrame:
     """CleanDom of arrays (updates, levels up to 5); a None price is a missing level."""
     n = len(stamps_us)
     columns = {
         "event_ts": _stamps(stamps_us),
         "known_at": _stamps(stamps_us),
         "seq": np.arange(n),
+        "snapshot": pl.Series([False] * n if snapshot is None else list(snapshot), dtype=pl.Boolean),
         "session_state": pl.repeat("open", n, eager=True),
         "book_state": pl.Series(["normal"] * n if state is None else list(state), dtype=pl.String),
     }

@@ -56,15 +56,28 @@ def clean_ticks(inputs: Inputs) -> Mapping[str, pl.DataFrame]:
 
 @table_asset(
     reads=["raw_depth"],
-    modules=["ingestion.cleaning_dom", "ingestion.book", "ingestion._kernels", "ingestion._level_kernels"],
+    modules=[
+        "ingestion.cleaning_dom",
+        "ingestion.book",
+        "ingestion._kernels",
+        "ingestion._level_kernels",
+        "ingestion.depth",
+        "ingestion.depth_opening",
+    ],
+    source="depth_opening",
     side_tables=["quarantine_dom"],
     checks=["nothing_lost"],
 )
 def clean_dom(inputs: Inputs) -> Mapping[str, pl.DataFrame]:
     """Five levels a side after each batch that changed them, with the book's and the session's state."""
     from zanzibar_assets.ingestion.cleaning_dom import clean_dom as clean
+    from zanzibar_assets.ingestion.depth import read_depth_bytes
+    from zanzibar_assets.store.source_reading import open_sources, record_sources
 
     raw = inputs.read("raw_depth")
-    cleaned = clean(raw, inputs.instrument, inputs.window, _layouts(inputs, "raw_depth"))
+    taken = open_sources(inputs, "clean_dom", "depth_opening")
+    opening = read_depth_bytes(taken, inputs.instrument)
+    record_sources(inputs, "clean_dom", "depth_opening", taken)
+    cleaned = clean(raw, inputs.instrument, inputs.window, _layouts(inputs, "raw_depth"), opening)
     applied = cleaned.counts.get("applied", raw.height - cleaned.quarantine.height)
     return _report(inputs, "dom", raw.height, cleaned, raw.height != applied + cleaned.quarantine.height)
