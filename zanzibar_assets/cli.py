@@ -21,6 +21,7 @@ COMMANDS: dict[str, str] = {
     "status": "can it trade now, and why not",
     "ticks": "decode one .scid file or text export",
     "book": "replay one .depth file to top-N snapshots",
+    "events": "causal structure events of one bar table",
     "backfill": "build historical sessions; never trades",
     "simulate": "write Sierra files of a simulated market",
     "trace": "from a signal, order or deal back to source bytes",

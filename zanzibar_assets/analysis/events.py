@@ -37,9 +37,12 @@ class Definition:
     params_hash: str
 
     @classmethod
-    def of(cls, engine: str, params: DataclassInstance, version: int = 1) -> Definition:
-        """Definition of an engine with its parameters."""
-        return cls(version, stable_hash({"engine": engine, **asdict(params)}))
+    def of(
+        cls, engine: str, params: DataclassInstance, version: int = 1, timeframe_seconds: int | None = None
+    ) -> Definition:
+        """Definition of an engine with its parameters, on bars of a higher timeframe where one is given."""
+        higher = {} if timeframe_seconds is None else {"timeframe_seconds": timeframe_seconds}
+        return cls(version, stable_hash({"engine": engine, **asdict(params), **higher}))
 
 
 @dataclass(frozen=True, slots=True)

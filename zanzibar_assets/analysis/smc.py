@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from zanzibar_assets.analysis.breaks import DEFINITION, BreakParams
+from zanzibar_assets.analysis.dealing_range import KINDS as RANGE_KINDS
+from zanzibar_assets.analysis.dealing_range import RangeParams
 from zanzibar_assets.analysis.engine import Row
 from zanzibar_assets.analysis.events import Definition, EventWriter, JoinedBars, join_bars
 from zanzibar_assets.analysis.fvg import KINDS as FVG_KINDS
@@ -30,30 +32,38 @@ class SmcParams:
 
     breaks: BreakParams
     fvg: FvgParams
+    range: RangeParams
 
     @classmethod
     def of(cls, config: Config) -> SmcParams:
         """Parameters of a configuration."""
         swing = SwingParams(config.analysis.swing_left, config.analysis.swing_right)
-        return cls(BreakParams(swing), FvgParams())
+        return cls(BreakParams(swing), FvgParams(), RangeParams())
 
-    def definitions(self) -> dict[str, Definition]:
-        """Definition of each kind of row."""
-        broken = Definition.of("breaks", self.breaks, DEFINITION)
-        block = Definition.of("ob", self.breaks, DEFINITION)
-        gap, point = Definition.of("fvg", self.fvg), Definition.of("swing", self.breaks.swing)
+    def stream(self) -> StreamParams:
+        """Parameters of the engines fed together."""
+        return StreamParams(self.breaks, self.fvg, range=self.range)
+
+    def definitions(self, timeframe_seconds: int | None = None) -> dict[str, Definition]:
+        """Definition of each kind of row; of a higher timeframe where its seconds are given."""
+        broken = Definition.of("breaks", self.breaks, DEFINITION, timeframe_seconds)
+        block = Definition.of("ob", self.breaks, DEFINITION, timeframe_seconds)
+        gap = Definition.of("fvg", self.fvg, 1, timeframe_seconds)
+        point = Definition.of("swing", self.breaks.swing, 1, timeframe_seconds)
+        place = Definition.of("range", self.range, 1, timeframe_seconds)
         return {
             **dict.fromkeys(("swing", "swing_supersede"), point),
             **dict.fromkeys(("bos", "choch"), broken),
             **dict.fromkeys(FVG_KINDS, gap),
             **dict.fromkeys(BLOCK_KINDS, block),
+            **dict.fromkeys(RANGE_KINDS, place),
         }
 
 
 def smc_rows(joined: JoinedBars, params: SmcParams) -> list[Row]:
     """All structure rows over history and session."""
     block = BarBlock.of(joined.series, joined.sessions)
-    return all_rows(block, StreamParams(params.breaks, params.fvg))
+    return all_rows(block, params.stream())
 
 
 def build_smc_events(

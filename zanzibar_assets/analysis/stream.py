@@ -22,6 +22,7 @@ from zanzibar_assets.analysis.columns import (
     merge,
     only,
 )
+from zanzibar_assets.analysis.dealing_range import RangeEngine, RangeParams
 from zanzibar_assets.analysis.engine import Row
 from zanzibar_assets.analysis.fvg import FvgParams, GapEngine
 from zanzibar_assets.analysis.pools import PoolEngine, PoolParams
@@ -34,12 +35,13 @@ STATE_FORMAT = 1
 
 @dataclass(frozen=True, slots=True)
 class StreamParams:
-    """Parameters of the engines; None leaves one out (pools and sweeps feed on the swings of breaks)."""
+    """Parameters of the engines; None leaves one out (the others feed on the swings of breaks)."""
 
     breaks: BreakParams
     fvg: FvgParams | None = None
     pool: PoolParams | None = None
     sweep: SweepParams | None = None
+    range: RangeParams | None = None
 
 
 class StructureStream:
@@ -51,6 +53,7 @@ class StructureStream:
         self.gaps = None if params.fvg is None else GapEngine(params.fvg)
         self.pools = None if params.pool is None else PoolEngine(params.pool)
         self.sweeps = None if params.sweep is None else SweepEngine(params.sweep)
+        self.range = None if params.range is None else RangeEngine(params.range)
         backs = [engine.lookback for engine in (self.structure, self.gaps, self.pools) if engine is not None]
         self.tail = BarTail(max(backs))
 
@@ -61,20 +64,29 @@ class StructureStream:
         the block that holds its known bar or any later one.
         """
         window = self.tail.join(block)
-        tables = [self.structure.feed(window)]
+        tables, pools = [self.structure.feed(window)], empty_table()
         points = only(tables[0], ("swing",))
         if self.gaps is not None:
             tables.append(self.gaps.feed(window))
         if self.pools is not None:
-            tables.append(self.pools.feed(window, points))
+            pools = self.pools.feed(window, points)
+            tables.append(pools)
+        if self.range is not None:
+            tables.append(self.range.feed(window, points))
         if self.sweeps is not None:
-            formed = only(tables[-1], ("pool",)) if self.pools is not None else empty_table()
+            formed = only(pools, ("pool",))
             given = empty_table() if levels is None else levels
             tables.append(self.sweeps.feed(window, merge([points, formed, given])))
         return merge(tables)
 
     def _engines(self) -> dict[str, Any]:
-        named = {"structure": self.structure, "fvg": self.gaps, "pool": self.pools, "sweep": self.sweeps}
+        named = {
+            "structure": self.structure,
+            "fvg": self.gaps,
+            "pool": self.pools,
+            "range": self.range,
+            "sweep": self.sweeps,
+        }
         return {name: engine for name, engine in named.items() if engine is not None}
 
     def snapshot(self) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from zanzibar_assets.analysis.bar_sweeps import KINDS as OUTCOME_KINDS
@@ -36,7 +36,7 @@ class LiquidityParams:
 
     pool: PoolParams
     sweep: SweepParams
-    level: LevelParams
+    level: LevelParams = field(default_factory=LevelParams)
 
     @classmethod
     def of(cls, config: Config) -> LiquidityParams:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from zanzibar_assets.analysis.events import Definition
+
 MIRRORED: Final = {
     "ps": "psy",
     "sc": "bc",
@@ -49,3 +51,8 @@ class WyckoffParams:
     def def_version(self) -> int:
         """1: the table to the letter; 2: with the ways out of phases A and E."""
         return 1 if self.abandon_atr is None else 2
+
+
+def wyckoff_definitions(params: WyckoffParams) -> dict[str, Definition]:
+    """Definition of each kind of row."""
+    return dict.fromkeys(KINDS, Definition.of("wyckoff", params, params.def_version))

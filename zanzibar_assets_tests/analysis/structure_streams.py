@@ -7,6 +7,7 @@ import json
 from zanzibar_assets.analysis.bar_sweeps import SweepParams
 from zanzibar_assets.analysis.breaks import BreakParams
 from zanzibar_assets.analysis.columns import as_rows
+from zanzibar_assets.analysis.dealing_range import RangeParams
 from zanzibar_assets.analysis.fvg import FvgParams
 from zanzibar_assets.analysis.pools import PoolParams
 from zanzibar_assets.analysis.stream import StreamParams, StructureStream
@@ -18,8 +19,8 @@ from zanzibar_assets.analysis.wyckoff_rules import WyckoffParams
 SWING = SwingParams(2, 3)
 CLOSE, WICK = BreakParams(SWING), BreakParams(SWING, "wick", 0.5, 6)
 STREAMS = {
-    "close": StreamParams(CLOSE, FvgParams()),
-    "wick": StreamParams(WICK, FvgParams(2, 0.5, 5)),
+    "close": StreamParams(CLOSE, FvgParams(), range=RangeParams()),
+    "wick": StreamParams(WICK, FvgParams(2, 0.5, 5), range=RangeParams(0.1)),
     "sweeps": StreamParams(CLOSE, None, PoolParams(SWING, 2), SweepParams(1, 4)),
     "sweeps_atr": StreamParams(CLOSE, None, PoolParams(SWING, 1, 0.75, 6), SweepParams(2, 3)),
     "wyckoff": WyckoffParams(w=2, sc_rv=1.8),
@@ -27,8 +28,8 @@ STREAMS = {
 }
 KINDS = {
     "close": "swing swing_supersede bos choch fvg fvg_touch fvg_ce fvg_fill fvg_invert fvg_extend "
-    "ob ob_mitigated breaker",
-    "wick": "swing bos choch fvg fvg_fill ob breaker",
+    "ob ob_mitigated breaker premium equilibrium discount ote",
+    "wick": "premium equilibrium discount ote swing bos choch fvg fvg_fill ob breaker",
     "sweeps": "swing pool pool_taken level_sweep level_accept",
     "sweeps_atr": "swing pool pool_taken level_sweep level_accept",
     "wyckoff": "ps psy sc bc ar st st_b spring sos sow",

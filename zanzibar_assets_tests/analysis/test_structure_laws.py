@@ -168,7 +168,10 @@ def _mirrored(row):
     attrs = dict(row.attrs)
     if "extreme_ticks" in attrs:
         attrs["extreme_ticks"] = -attrs["extreme_ticks"]
-    return replace(row, dir=-row.dir, level=level, lo=lo, hi=hi, ref=_mirrored(row.ref), attrs=attrs)
+    kind = {"premium": "discount", "discount": "premium"}.get(row.kind, row.kind)
+    return replace(
+        row, kind=kind, dir=-row.dir, level=level, lo=lo, hi=hi, ref=_mirrored(row.ref), attrs=attrs
+    )
 
 
 @pytest.mark.parametrize("name", [name for name in STREAMS if not name.startswith("wyckoff")])

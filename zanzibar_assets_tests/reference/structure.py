@@ -5,6 +5,8 @@ Rows are tuples ``(kind, dir, event_idx, known_idx, level, lo, hi, ref_event_idx
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 from zanzibar_assets.analysis.engine import BarSeries
 
 Tuple = tuple[str, int, int, int, "int | None", "int | None", "int | None", "int | None"]
@@ -159,3 +161,100 @@ def bar_sweep(bars: BarSeries, level: int, side: int, known: int, min_pen: int, 
         if t == last:
             return [("level_accept", side, start, t, level, lo, hi, None)]
     return []
+
+
+def zones(bars: BarSeries, left: int, right: int, e: float):
+    """Premium, discount and OTE from the definition: the range of the swings known a bar earlier."""
+    points = swings(bars, left, right)
+    rows, zone, inside = [], None, 0
+    for t, close in enumerate(bars.close):
+        tops, bottoms = ([p for p in points if p[1] == side and p[3] < t] for side in (1, -1))
+        if not (tops and bottoms) or tops[-1][4] <= bottoms[-1][4]:
+            continue
+        (high, up), (low, down) = ((p[-1][4], p[-1][2]) for p in (tops, bottoms))
+        place = Fraction(close - low, high - low)
+        half, band = Fraction(1, 2), Fraction(e)
+        now = "premium" if place > half + band else "discount" if place < half - band else "equilibrium"
+        deep = [Fraction(618, 1000), Fraction(786, 1000)]
+        back = 1 - place if up > down else place
+        side = 0 if up == down or not deep[0] <= back <= deep[1] else (1 if up > down else -1)
+        newer = None if up == down else max(up, down)
+        if now != zone:
+            favours = {"premium": -1, "discount": 1, "equilibrium": 0}[now]
+            rows.append((now, favours, t, t, close, low, high, newer))
+        if side and side != inside:
+            rows.append(("ote", side, t, t, close, low, high, newer))
+        zone, inside = now, side
+    return in_order(rows)
+
+
+def zigzag(bars: BarSeries, left: int, right: int):
+    """``swing_supersede`` rows: a swing more extreme than the last point, which is of its side."""
+    points = sorted(swings(bars, left, right), key=lambda p: (p[3], p[1]))
+    rows, last = [], None
+    for known in sorted({p[3] for p in points}):
+        group = [p for p in points if p[3] == known]
+        if len(group) == 2:
+            body = bars.close[known - right] - bars.open[known - right]
+            if last is None and body == 0:
+                continue
+            lead = last[1] if last is not None else (-1 if body > 0 else 1)
+            group.sort(key=lambda p: p[1] != lead)
+        for point in group:
+            side, event, price = point[1], point[2], point[4]
+            if last is not None and last[1] == side:
+                if side * price <= side * last[4]:
+                    continue
+                rows.append(("swing_supersede", side, event, known, price, None, None, last[2]))
+            last = point
+    return in_order(rows)
+
+
+def wick_breaks(bars: BarSeries, left: int, right: int):
+    """Breaks in wick mode, swing by swing: spent by the first bar whose range passes it."""
+    points = swings(bars, left, right)
+    rows, trend, spent = [], 0, set()
+    for t in range(len(bars)):
+        hit = []
+        for side, reach in ((1, bars.high[t]), (-1, bars.low[t])):
+            known = [p for p in points if p[1] == side and p[3] < t]
+            if known and known[-1] not in spent and side * reach > side * known[-1][4]:
+                hit.append(known[-1])
+        spent.update(hit)
+        near = [abs(bars.open[t] - p[4]) for p in hit]
+        if len(hit) == 2 and near[0] == near[1]:
+            kinds = ["choch" if trend == -p[1] else "bos" for p in hit]
+            body = bars.close[t] - bars.open[t]
+            trend = trend if body == 0 else (1 if body > 0 else -1)
+        else:
+            hit.sort(key=lambda p: abs(bars.open[t] - p[4]))
+            kinds = []
+            for p in hit:
+                kinds.append("choch" if trend == -p[1] else "bos")
+                trend = p[1]
+        for kind, p in zip(kinds, hit, strict=True):
+            rows.append((kind, p[1], t, t, p[4], None, None, p[2]))
+    return in_order(rows)
+
+
+def shifts(bars: BarSeries, left: int, right: int, body_atr: float, n: int):
+    """Of each close-mode break at t: displacement, a gap of its side in the leg, both on a CHoCH."""
+    found = {}
+    ranges = [
+        max(bars.high[t], bars.close[t - 1] if t else bars.high[t])
+        - min(bars.low[t], bars.close[t - 1] if t else bars.low[t])
+        for t in range(len(bars))
+    ]
+    for kind, side, _, t, _, _, _, s in close_breaks(bars, left, right):
+        body = side * (bars.close[t] - bars.open[t])
+        atr = Fraction(sum(ranges[t - n : t]), n) if t >= n else None
+        strong = atr is not None and atr > 0 and body > 0 and body >= Fraction(body_atr) * atr
+        leg = list(range(s + 1, t))
+        far = min(leg, key=lambda j: (bars.low[j] if side > 0 else -bars.high[j], j))
+        gaps = [
+            i - 1
+            for i in range(far + 2, t + 1)
+            if (bars.low[i] > bars.high[i - 2] if side > 0 else bars.high[i] < bars.low[i - 2])
+        ]
+        found[(t, side)] = (strong, bool(gaps), kind == "choch" and strong and bool(gaps))
+    return found
