@@ -53,6 +53,7 @@ def book(*rows):
         *(pl.lit(None).alias(name) for name in names),
         seq=pl.int_range(pl.len()),
         session_state=pl.lit("open"),
+        snapshot=pl.lit(False),
         book_state=pl.when(pl.col("bid_ticks_1") > pl.col("ask_ticks_1"))
         .then(pl.lit("crossed"))
         .otherwise(pl.lit("normal")),
