@@ -127,7 +127,7 @@ class _CompiledFile:
         self._workers = os.cpu_count() or 1
         self._pool = ThreadPoolExecutor(self._workers)
         self._coming: deque[tuple[int, Future[list[layout.Chunk]]]] = deque()
-        self._groups: list[layout.Fields] = []
+        self._groups: list[bytes] = []
         self._rows = 0
         stream.write(layout.MAGIC)
         self._offset = len(layout.MAGIC)
@@ -148,7 +148,7 @@ class _CompiledFile:
             columns.append(layout.column_fields(name, chunk, self._offset))
             self._stream.write(chunk.pages)
             self._offset += len(chunk.pages)
-        self._groups.append(layout.row_group_fields(columns, chunks, rows, begin, len(self._groups)))
+        self._groups.append(layout.row_group(columns, chunks, rows, begin, len(self._groups)))
         self._rows += rows
 
     def finish(self) -> None:

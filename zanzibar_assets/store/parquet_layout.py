@@ -87,7 +87,7 @@ def _value(kind: int, value: Any) -> bytes:
         raw = value.encode() if isinstance(value, str) else value
         return varint(len(raw)) + raw
     if kind == _STRUCT:
-        return record(value)
+        return value if isinstance(value, bytes) else record(value)
     inner, items = value
     size = bytes([len(items) << 4 | inner]) if len(items) < 15 else bytes([0xF0 | inner]) + varint(len(items))
     return size + b"".join(_value(inner, item) for item in items)
@@ -158,21 +158,21 @@ def column_fields(name: str, chunk: Chunk, offset: int) -> Fields:
     return [(2, _I64, 0), (3, _STRUCT, about)]
 
 
-def row_group_fields(
-    columns: list[Fields], chunks: Sequence[Chunk], rows: int, offset: int, ordinal: int
-) -> Fields:
-    """Footer entry of a row group that begins at ``offset``."""
-    return [
-        (1, _LIST, (_STRUCT, columns)),
-        (2, _I64, sum(chunk.plain_bytes for chunk in chunks)),
-        (3, _I64, rows),
-        (5, _I64, offset),
-        (6, _I64, sum(len(chunk.pages) for chunk in chunks)),
-        (7, _I16, ordinal % 2**15),
-    ]
+def row_group(columns: list[Fields], chunks: Sequence[Chunk], rows: int, offset: int, ordinal: int) -> bytes:
+    """Footer entry of a row group that begins at ``offset``, as its bytes: a long file has many."""
+    return record(
+        [
+            (1, _LIST, (_STRUCT, columns)),
+            (2, _I64, sum(chunk.plain_bytes for chunk in chunks)),
+            (3, _I64, rows),
+            (5, _I64, offset),
+            (6, _I64, sum(len(chunk.pages) for chunk in chunks)),
+            (7, _I16, ordinal % 2**15),
+        ]
+    )
 
 
-def footer(types: dict[str, StoredType], groups: list[Fields], rows: int) -> bytes:
+def footer(types: dict[str, StoredType], groups: list[bytes], rows: int) -> bytes:
     """What ends the file: metadata, its length, the magic."""
     root: Fields = [(4, _BINARY, "schema"), (5, _I32, len(types))]
     elements = [root, *(_schema_element(name, stored) for name, stored in types.items())]
