@@ -23,7 +23,15 @@ from zanzibar_assets.ingestion.sources import (
     source_file,
     symbol_of,
 )
-from zanzibar_assets.ingestion.tail import CORRECTIONS, RESTARTS, WINDOW_RECORDS, Increment, Outcome, advance
+from zanzibar_assets.ingestion.tail import (
+    CORRECTIONS,
+    RESTARTS,
+    WINDOW_RECORDS,
+    Increment,
+    Outcome,
+    TailCursor,
+    advance,
+)
 from zanzibar_assets.instruments import Instrument
 from zanzibar_assets.store.keys import PartitionKey
 from zanzibar_assets.store.source_audit import RAW_TABLES, is_built
@@ -83,7 +91,10 @@ def look_at(
         sessions = _sessions_of(path, instrument, increment)
         if sessions is None:
             return _restarted(workspace, path, instrument, kept, increment, now_us)
-        return FileLook(kept, increment.outcome, sessions)
+        asked = [
+            s for s in sessions if not _is_covered(workspace, path, PartitionKey(instrument.id, s), tail)
+        ]
+        return FileLook(kept, increment.outcome, tuple(asked))
     return FileLook(kept, increment.outcome)
 
 
@@ -130,6 +141,15 @@ def _sessions_of(path: Path, instrument: Instrument, increment: Increment) -> tu
     if -1 in found:
         return None
     return tuple(sorted(keys[position] for position in found))
+
+
+def _is_covered(workspace: Workspace, path: Path, key: PartitionKey, tail: TailCursor) -> bool:
+    """Whether a build has taken the file up to here already: a command's, or one of a tick that was lost."""
+    record = workspace.manifest.get("raw_ticks" if tail.kind == "scid" else "raw_depth", key)
+    if record is None:
+        return False
+    ends = [read.end_byte for read in read_ranges(record.inputs) if read.name == path.name]
+    return tail.offset in ends and is_built(workspace, key)
 
 
 def _restarted(
