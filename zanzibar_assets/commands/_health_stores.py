@@ -36,6 +36,15 @@ def partitions_item(records: Sequence[PartitionRecord]) -> Item:
     return Item("partitions", WARN, detail, "mend the cause, then build again")
 
 
+def ledgers_item(lacking: Sequence[PartitionRecord]) -> Item:
+    """Narratives, orders, fills and accounts stand in the ledgers that are asked in SQL."""
+    if not lacking:
+        return Item("ledgers", OK, "every narrative, order, fill and account is there")
+    first = lacking[0]
+    detail = f"{len(lacking)} partitions have no rows there; first: {first.table} {first.key}"
+    return Item("ledgers", WARN, detail, "the next build fills them; one that cannot be read: build it again")
+
+
 def lake_item(lake: PartitionStore, records: Sequence[PartitionRecord]) -> Item:
     """Which store is in use, and a spread of its partitions is still what the manifest names."""
     try:

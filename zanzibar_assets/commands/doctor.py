@@ -17,8 +17,9 @@ from zanzibar_assets.commands._health import FAIL, OK, WARN, Item
 from zanzibar_assets.config import Config, default_home, load_config
 from zanzibar_assets.errors import ConfigError, ZanzibarError
 from zanzibar_assets.instruments import load_instruments
-from zanzibar_assets.store.manifest import PartitionRecord
-from zanzibar_assets.store.opening import metadata_place, open_partition_store
+from zanzibar_assets.store.ledger_filling import lacking
+from zanzibar_assets.store.manifest import Manifest, PartitionRecord
+from zanzibar_assets.store.opening import metadata_place, open_database, open_partition_store
 from zanzibar_assets.store.places import PostgresSchema
 from zanzibar_assets.vocabulary import to_us
 
@@ -88,7 +89,9 @@ def _stores(config: Config, now_us: int) -> Iterator[Item]:
         if isinstance(place, PostgresSchema) and (journal := database.journal_item(config.database)):
             yield journal
         if items[0].status == OK and place.exists():
-            records = _records(config)
+            opened = open_database(config)
+            records = Manifest(opened).all()
+            yield stores.ledgers_item(lacking(opened))
         yield stores.partitions_item(records)
         yield stores.lake_item(open_partition_store(config), records)
     yield from _market(config, now_us)
@@ -110,10 +113,3 @@ def _market(config: Config, now_us: int) -> Iterator[Item]:
     active = [known[name] for name in config.instruments]
     yield health.calendars_item(active or list(known.instruments.values()), now_us)
     yield stores.sources_item(config, active)
-
-
-def _records(config: Config) -> list[PartitionRecord]:
-    from zanzibar_assets.store.manifest import Manifest
-    from zanzibar_assets.store.opening import open_database
-
-    return Manifest(open_database(config)).all()

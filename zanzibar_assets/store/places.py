@@ -39,6 +39,12 @@ class SqliteFile:
     def __str__(self) -> str:
         return str(self.path)
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, SqliteFile) and self.path == other.path
+
+    def __hash__(self) -> int:
+        return hash(self.path)
+
     def exists(self) -> bool:
         """Whether anything was kept here yet."""
         return self.path.exists()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from zanzibar_assets.config import Config
 from zanzibar_assets.instruments import Instrument, Instruments, load_instruments
-from zanzibar_assets.store import alerts, config_versions, ledger
+from zanzibar_assets.store import alerts, config_versions, ledger, ledger_filling
 from zanzibar_assets.store.keys import PartitionKey
 from zanzibar_assets.store.manifest import InputRecord, Manifest, PartitionRecord
 from zanzibar_assets.store.opening import open_database, open_partition_store
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from zanzibar_assets.store.database import Transaction
     from zanzibar_assets.store.partition_store import PartitionStore
     from zanzibar_assets.store.source_index import SourceIndex
+
+_FILLED: set[object] = set()
+"""Metadata stores whose ledgers this process has looked through."""
 
 
 class Workspace:
@@ -56,7 +59,8 @@ class Workspace:
     def keep(self, record: PartitionRecord, frame: pl.DataFrame, reason: str = "") -> None:
         """Put a built partition into the manifest; in the same transaction its rows into their ledger.
 
-        With a workspace's first partition its configuration is written down too.
+        With a workspace's first partition its configuration is written down too, and ledgers that
+        partitions from before the ledgers lack are filled.
         """
         rows = None
         if record.verdict is Verdict.OK and record.fingerprint is not None:
@@ -70,6 +74,10 @@ class Workspace:
                 config_versions.note_use(transaction, text, record.written_us)
 
         self.manifest.put(record, reason, also)
+        if self._noted is None and self.database.place not in _FILLED:
+            _FILLED.add(self.database.place)
+            for problem in ledger_filling.fill(self.database, self.lake):
+                self.raise_alert("ledger", problem)
         self._noted = self.config
 
     def last_session(self, table: str, instrument: str) -> str | None:

@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from zanzibar_assets.commands import _health_database as health
+from zanzibar_assets.commands._health_stores import ledgers_item
 from zanzibar_assets.commands.doctor import command
 from zanzibar_assets.store.condition import Condition, condition_of
 from zanzibar_assets.store.database import Database
@@ -21,6 +22,7 @@ from zanzibar_assets.store.places import PostgresSchema, SqliteFile
 from zanzibar_assets.store.postgres_link import PostgresLink
 from zanzibar_assets.store.trials import TrialRows
 from zanzibar_assets_tests.builders.postgres_server import PASSWORD
+from zanzibar_assets_tests.reporting.frames import record
 from zanzibar_assets_tests.store.conftest import running_server
 from zanzibar_assets_tests.store.old_databases import old_database
 
@@ -187,3 +189,10 @@ def test_a_wrong_address_fails_the_store_lines_alone(tmp_path, monkeypatch):
     items = doctor(tmp_path, monkeypatch, "mysql://user@host/none")
     assert items["database"]["status"] == "fail"
     assert "clock" in items
+
+
+def test_ledgers_that_lack_partitions_warn():
+    assert ledgers_item([]).status == "ok"
+    item = ledgers_item([record("fills", "2025-01-06", "one")])
+    assert item.status == "warn"
+    assert "1 partitions have no rows there; first: fills 2025-01-06" in item.detail
