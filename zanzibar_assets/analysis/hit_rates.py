@@ -28,6 +28,7 @@ LEAST_SESSIONS = 8
 CONFIDENCE = 0.95
 FALSE_DISCOVERY = 0.05
 ALL = "all"
+EVENT_COLUMNS = ("kind", "dir", "known_at", "timeframe_seconds", "session")
 
 Floats = NDArray[np.float64]
 
@@ -73,16 +74,17 @@ def clustered_mean(values: Floats, clusters: NDArray[np.int64]) -> ClusteredMean
 
 
 def build_event_hit_rates(
-    events: pl.DataFrame, bars: pl.DataFrame, instrument: Instrument, config: Config
+    tables: Sequence[pl.DataFrame], bars: pl.DataFrame, instrument: Instrument, config: Config
 ) -> pl.DataFrame:
     """EventHitRates frame of an instrument.
 
-    ``events`` holds event tables of several sessions (columns kind, dir, known_at,
+    ``tables`` are event tables of several sessions (columns kind, dir, known_at,
     timeframe_seconds, session), ``bars`` the Bars of the same sessions with ``session``. Events
     without a direction, and those after which no bar opens in their session, are not counted.
     """
     from zanzibar_assets.contracts.registry import conform, empty
 
+    events = pl.concat(table.select(EVENT_COLUMNS) for table in tables)
     directed = events.filter(pl.col("dir") != 0)
     if not (bars.height and directed.height):
         return empty("event_hit_rates")

@@ -121,7 +121,7 @@ def test_phases_go_by_the_calendar():
 def test_an_event_is_entered_at_the_first_bar_that_opens_at_or_after_it_was_known(config):
     bars = walk(2, 10)
     rows = np.arange(60, bars.height, 240)
-    got = build_event_hit_rates(events_at(bars, rows), bars, ES, config)
+    got = build_event_hit_rates([events_at(bars, rows)], bars, ES, config)
     outcomes = bar_outcomes(bars, ES, (5, 20))
     five = got.filter(phase="all", horizon_minutes=5)
     expected = outcomes.ticks[rows + 1, 0] - outcomes.matched(0, rows + 1).ticks
@@ -136,8 +136,8 @@ def test_a_planted_drift_is_found_and_its_mirror_too(config):
     bars = walk(7, 40, drift=after_half_past)
     minute = np.tile(np.arange(240), 40)
     rows = np.flatnonzero(minute % 60 == 30)
-    up = build_event_hit_rates(events_at(bars, rows), bars, ES, config)
-    down = build_event_hit_rates(events_at(bars, rows, direction=-1), bars, ES, config)
+    up = build_event_hit_rates([events_at(bars, rows)], bars, ES, config)
+    down = build_event_hit_rates([events_at(bars, rows, direction=-1)], bars, ES, config)
     assert not breaches("event_hit_rates", up)
     at = {"phase": "all", "horizon_minutes": 5}
     found, mirrored = up.filter(**at).row(0, named=True), down.filter(**at).row(0, named=True)
@@ -159,7 +159,7 @@ def test_random_times_are_rarely_taken_for_worth(config):
             events_at(bars, np.sort(random.choice(bars.height, 80, replace=False)), f"kind_{i}", sign)
             for i, sign in enumerate((1, -1, 1, -1, 1))
         ]
-        got = build_event_hit_rates(pl.concat(kinds).sort("known_at"), bars, ES, config)
+        got = build_event_hit_rates(kinds, bars, ES, config)
         tested += got["p_value"].count()
         taken += got.filter(pl.col("verdict").is_in(["follows", "reverses"])).height
         assert got["looked_at"].unique().to_list() == [got["p_value"].count()]
@@ -169,7 +169,7 @@ def test_random_times_are_rarely_taken_for_worth(config):
 
 def test_few_events_give_no_test(config):
     bars = walk(9, 3)
-    got = build_event_hit_rates(events_at(bars, [50, 300, 600]), bars, ES, config)
+    got = build_event_hit_rates([events_at(bars, [50, 300, 600])], bars, ES, config)
     assert set(got["verdict"]) == {"too few"}
     assert got["p_value"].null_count() == got.height
     assert got["looked_at"].unique().to_list() == [0]
@@ -179,7 +179,7 @@ def test_events_without_direction_or_without_a_bar_after_them_are_not_counted(co
     bars = walk(4, 2)
     flat = events_at(bars, [30], direction=0)
     late = events_at(bars, [239])  # the session's last bar: the next opens in another session
-    got = build_event_hit_rates(pl.concat([flat, late]), bars, ES, config)
+    got = build_event_hit_rates([flat, late], bars, ES, config)
     assert_frame_equal(got, empty("event_hit_rates"))
 
 

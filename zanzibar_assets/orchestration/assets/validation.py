@@ -11,8 +11,7 @@ if TYPE_CHECKING:
 
     from zanzibar_assets.store.inputs import Inputs
 
-EVENT_TABLES = ("smc_events", "wyckoff_events", "liquidity_sweeps")
-EVENT_COLUMNS = ("kind", "dir", "known_at", "timeframe_seconds", "session")
+EVENT_TABLES = ("smc_events", "wyckoff_events", "liquidity_sweeps", "orderflow_events")
 
 
 @table_asset(
@@ -24,14 +23,12 @@ EVENT_COLUMNS = ("kind", "dir", "known_at", "timeframe_seconds", "session")
 )
 def event_hit_rates(inputs: Inputs) -> pl.DataFrame:
     """What followed each kind of event beside matched times, over every kind looked at; with a page."""
-    import polars as pl
-
     from zanzibar_assets.analysis.hit_rates import build_event_hit_rates
     from zanzibar_assets.reporting.hit_rate_page import page_name, render_hit_rates, sentence
     from zanzibar_assets.reporting.page import write_page
 
     bars = inputs.through_session("bars")
-    events = pl.concat(inputs.through_session(table).select(EVENT_COLUMNS) for table in EVENT_TABLES)
+    events = [inputs.through_session(table) for table in EVENT_TABLES]
     name = inputs.instrument.id
     rates = build_event_hit_rates(events, bars, inputs.instrument, inputs.config)
     page = render_hit_rates(rates, name, simulated=inputs.simulated)
