@@ -25,6 +25,7 @@ COMMANDS: dict[str, str] = {
     "backfill": "build historical sessions; never trades",
     "simulate": "write Sierra files of a simulated market",
     "trace": "from a signal, order or deal back to source bytes",
+    "archive": "keep depth files before Sierra Chart forgets them",
     "versions": "what partitions were before, and what is stale now",
     "halt": "pull the kill switch",
     "resume": "release the kill switch",

@@ -167,6 +167,16 @@ class Config(Section):
         return self.home / "zanzibar.sqlite"
 
     @property
+    def depth_archive_dir(self) -> Path:
+        """Archived depth files, one folder a symbol."""
+        return self.home / "archive" / "depth"
+
+    @property
+    def restored_depth_dir(self) -> Path:
+        """Depth files brought back from the archive; read where Sierra's folders lack them."""
+        return self.home / "archive" / "restored"
+
+    @property
     def dagster_dir(self) -> Path:
         """Dagster's instance folder."""
         return self.home / "dagster"

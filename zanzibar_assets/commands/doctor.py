@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 import click
 
 from zanzibar_assets.commands import _health as health
+from zanzibar_assets.commands import _health_archive as archive
 from zanzibar_assets.commands import _health_database as database
 from zanzibar_assets.commands import _health_stores as stores
 from zanzibar_assets.commands._health import FAIL, OK, WARN, Item
@@ -113,3 +114,5 @@ def _market(config: Config, now_us: int) -> Iterator[Item]:
     active = [known[name] for name in config.instruments]
     yield health.calendars_item(active or list(known.instruments.values()), now_us)
     yield stores.sources_item(config, active)
+    if found := archive.archive_item(config, now_us):
+        yield found

@@ -67,21 +67,28 @@ def symbol_of(path: Path) -> str:
 
 
 def find_sources(
-    sierra_dir: Path, instruments: Sequence[Instrument], depth_dir: Path | None = None
+    sierra_dir: Path,
+    instruments: Sequence[Instrument],
+    depth_dir: Path | None = None,
+    restored_dir: Path | None = None,
 ) -> list[SourceFile]:
     """``.scid`` and ``.depth`` files of the instruments, sorted by instrument, kind and name.
 
-    Depth is looked for in ``depth_dir``, in the folder itself and in its MarketDepthData. Raises
+    Depth is looked for in ``depth_dir``, in the folder itself and in its MarketDepthData, and, where
+    none of them has a file of the name, in ``restored_dir`` (which need not be there). Raises
     SourceError when a folder is missing, or a simulated file feeds a real instrument or the reverse.
     """
-    return list(scan_sources(sierra_dir, instruments, depth_dir).files)
+    return list(scan_sources(sierra_dir, instruments, depth_dir, restored_dir).files)
 
 
 def scan_sources(
-    sierra_dir: Path, instruments: Sequence[Instrument], depth_dir: Path | None = None
+    sierra_dir: Path,
+    instruments: Sequence[Instrument],
+    depth_dir: Path | None = None,
+    restored_dir: Path | None = None,
 ) -> SourceScan:
     """``find_sources`` together with the files that no instrument names."""
-    paths = sierra_paths(sierra_dir, depth_dir)
+    paths = sierra_paths(sierra_dir, depth_dir, restored_dir)
     refuse_copies(paths)
     found: list[SourceFile] = []
     ignored: list[Path] = []
@@ -104,8 +111,13 @@ def has_header(path: Path) -> bool:
         return False
 
 
-def sierra_paths(sierra_dir: Path, depth_dir: Path | None = None) -> list[Path]:
-    """Paths of all ``.scid`` and ``.depth`` files in the folders, sorted; SourceError when one is missing."""
+def sierra_paths(
+    sierra_dir: Path, depth_dir: Path | None = None, restored_dir: Path | None = None
+) -> list[Path]:
+    """Paths of all ``.scid`` and ``.depth`` files in the folders, sorted; SourceError when one is missing.
+
+    A file of ``restored_dir`` counts only where the others have none of its name.
+    """
     folders = [sierra_dir, sierra_dir / DEPTH_FOLDER] + ([depth_dir] if depth_dir else [])
     for folder in (sierra_dir, depth_dir):
         if folder is not None and not folder.is_dir():
@@ -114,7 +126,11 @@ def sierra_paths(sierra_dir: Path, depth_dir: Path | None = None) -> list[Path]:
                 expected="Sierra Chart's Data folder",
                 action="give the folder that holds the .scid files",
             )
-    return sorted({path.resolve() for folder in folders if folder.is_dir() for path in _sierra_files(folder)})
+    found = {path.resolve() for folder in folders if folder.is_dir() for path in _sierra_files(folder)}
+    if restored_dir is not None and restored_dir.is_dir():
+        there = {path.name for path in found}
+        found |= {path.resolve() for path in _sierra_files(restored_dir) if path.name not in there}
+    return sorted(found)
 
 
 def _sierra_files(folder: Path) -> list[Path]:

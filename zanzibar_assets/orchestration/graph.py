@@ -7,6 +7,7 @@ from typing import Any
 
 import dagster as dg
 
+from zanzibar_assets.orchestration.archiving import build_archive_schedule, depth_archive
 from zanzibar_assets.orchestration.jobs import build_jobs
 from zanzibar_assets.orchestration.resources import ZanzibarResource
 from zanzibar_assets.orchestration.schedules import build_schedules
@@ -30,8 +31,8 @@ def build_definitions(**overrides: Any) -> dg.Definitions:
     jobs = build_jobs()
     return dg.Definitions(
         assets=all_assets(),
-        jobs=list(jobs.values()),
-        schedules=build_schedules(jobs),
+        jobs=[*jobs.values(), depth_archive],
+        schedules=[*build_schedules(jobs), build_archive_schedule()],
         sensors=build_sensors(jobs),
         resources={"zanzibar": ZanzibarResource(), **overrides},
         executor=dg.in_process_executor,

@@ -51,7 +51,9 @@ class SourceIndex:
                 action="set `sierra_dir` in zanzibar.yaml or give --sierra-data",
             )
         if instrument.id not in self._files:
-            found = find_sources(self.config.sierra_dir, [instrument], self.config.depth_dir)
+            found = find_sources(
+                self.config.sierra_dir, [instrument], self.config.depth_dir, self.config.restored_depth_dir
+            )
             self._files[instrument.id] = found
         return self._files[instrument.id]
 

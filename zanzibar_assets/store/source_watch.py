@@ -103,7 +103,8 @@ def _paths(workspace: Workspace) -> list[tuple[Path, Instrument]]:
     config, active = workspace.config, workspace.active_instruments()
     if config.sierra_dir is None:
         raise SourceError("no Sierra folder is configured", action="set `sierra_dir` in zanzibar.yaml")
-    owned = [(path, owner_of(path, active)) for path in sierra_paths(config.sierra_dir, config.depth_dir)]
+    paths = sierra_paths(config.sierra_dir, config.depth_dir, config.restored_depth_dir)
+    owned = [(path, owner_of(path, active)) for path in paths]
     refuse_copies([path for path, owner in owned if owner is not None])
     return [(path, owner) for path, owner in owned if owner is not None]
 
