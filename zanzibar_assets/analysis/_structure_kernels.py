@@ -56,7 +56,8 @@ COMMON_REGISTERS = 6
 
 B_KEY, B_LO, B_HI, B_EVENT, B_NO = range(5)
 BLOCK_FIELDS = 5
-RINGS = 3
+RINGS = 5
+Marks = NDArray[np.uint8]
 ROWS_OF_BAR = 8
 """Most rows of one bar, the ends of blocks not counted."""
 
@@ -84,11 +85,14 @@ def any_above(values: Ints, start: int, end: int, sign: int, price: int) -> bool
 
 
 @compiled
-def peak(values: Ints, i: int, left: int, right: int, sign: int) -> bool:
-    """Swing test, both sides outwards at once: whoever survives k bars has 2k bars to itself."""
+def peak(values: Ints, i: int, left: int, right: int, sign: int, known: int = 0) -> bool:
+    """Swing test beyond the ``known`` nearest neighbours, both sides outwards at once.
+
+    Whoever survives k bars on each side has them to itself, so all tests together take n log k steps.
+    """
     price = sign * values[i]
-    near = min(left, right)
-    for k in range(1, near + 1):
+    near = max(known, min(left, right))
+    for k in range(known + 1, near + 1):
         if sign * values[i + k] > price or sign * values[i - k] >= price:
             return False
     for k in range(near + 1, left + 1):
@@ -104,22 +108,42 @@ def _number(common: Ints) -> int:
 
 
 @inlined
+def _note(ohlc: Ints, base: int, at: int, sides: Ints, k: int, field: int) -> None:
+    """Keep the index and range of a bar of the leg in three registers."""
+    if at != sides[k, field]:
+        sides[k, field], sides[k, field + 1], sides[k, field + 2] = at, ohlc[2, at - base], ohlc[1, at - base]
+
+
+@inlined
 def _walk(ohlc: Ints, base: int, until: int, sides: Ints, k: int) -> None:
-    """Walk the leg of a side on, up to the bar before series index ``until``."""
-    side, event = 1 - 2 * k, sides[k, S_EVENT]
-    for at in range(sides[k, S_UPTO] + 1, until):
+    """Walk the leg of a side on, up to the bar before series index ``until``.
+
+    Whether a bar is opposite is a coin toss, so the loop keeps indices only, without a jump on them.
+    """
+    side, start, event = 1 - 2 * k, sides[k, S_UPTO] + 1, sides[k, S_EVENT]
+    opposite, block, farthest = sides[k, S_OPP_AT], sides[k, S_OB_AT], sides[k, S_FAR_AT]
+    far, gap = (sides[k, S_FAR] if farthest >= 0 else 2**62), sides[k, S_GAP]
+    for at in range(start, until):
         j = at - base
-        high, low = ohlc[1, j], ohlc[2, j]
-        if side * ohlc[3, j] < side * ohlc[0, j]:
-            sides[k, S_OPP_AT], sides[k, S_OPP_LO], sides[k, S_OPP_HI] = at, low, high
-        if at >= event + 2 and (low > ohlc[1, j - 2] if side > 0 else high < ohlc[2, j - 2]):
-            sides[k, S_GAP] = at - 1
-        far = low if side > 0 else -high
-        if at > event and (sides[k, S_FAR_AT] < 0 or far < sides[k, S_FAR]):
-            sides[k, S_FAR], sides[k, S_FAR_AT], sides[k, S_FAR_LO], sides[k, S_FAR_HI] = far, at, low, high
-            sides[k, S_OB_AT] = sides[k, S_OPP_AT]
-            sides[k, S_OB_LO], sides[k, S_OB_HI] = sides[k, S_OPP_LO], sides[k, S_OPP_HI]
-    sides[k, S_UPTO] = until - 1
+        opposite = at if side * ohlc[3, j] < side * ohlc[0, j] else opposite
+        edge = ohlc[2, j] if side > 0 else -ohlc[1, j]
+        farther = at > event and edge < far
+        far, farthest, block = (edge, at, opposite) if farther else (far, farthest, block)
+        if at >= event + 2:
+            gap = at - 1 if edge > (ohlc[1, j - 2] if side > 0 else -ohlc[2, j - 2]) else gap
+    sides[k, S_FAR], sides[k, S_GAP], sides[k, S_UPTO] = far, gap, until - 1
+    # The block is the last opposite bar of some time: either of this walk or noted before.
+    if block != sides[k, S_OB_AT] and block == sides[k, S_OPP_AT]:
+        sides[k, S_OB_AT], sides[k, S_OB_LO] = block, sides[k, S_OPP_LO]
+        sides[k, S_OB_HI] = sides[k, S_OPP_HI]
+    if block >= 0:
+        _note(ohlc, base, block, sides, k, S_OB_AT)
+    else:
+        sides[k, S_OB_AT] = -1
+    if opposite >= 0:
+        _note(ohlc, base, opposite, sides, k, S_OPP_AT)
+    if farthest >= 0:
+        _note(ohlc, base, farthest, sides, k, S_FAR_AT)
 
 
 @inlined
@@ -300,20 +324,26 @@ def _beat_neighbours(values: Ints, first: int, last: int, rings: int, sign: int)
 
 
 @compiled
-def _marks(high: Ints, low: Ints, first: int, base: int, left: int, right: int) -> NDArray[np.uint8]:
+def swing_marks(ohlc: Ints, first: int, base: int, left: int, right: int) -> Marks:
     """For each bar from ``first`` on whether it confirms a swing high (1), a swing low (2) or both (3)."""
-    marks = np.zeros(len(high) - first, np.uint8)
+    marks = np.zeros(ohlc.shape[1] - first, np.uint8)
     start = max(first, left + right - base)
-    if start >= len(high):
+    if start >= ohlc.shape[1]:
         return marks
-    rings = min(left, right, RINGS)
+    rings, high, low = min(left, right, RINGS), ohlc[1], ohlc[2]
     highs = _beat_neighbours(high, start - right, len(high) - right, rings, 1)
-    lows = _beat_neighbours(low, start - right, len(high) - right, rings, -1)
-    for i in range(start, len(high)):
-        if highs[i - start] and peak(high, i - right, left, right, 1):
-            marks[i - first] = 1
-        if lows[i - start] and peak(low, i - right, left, right, -1):
-            marks[i - first] |= 2
+    lows = _beat_neighbours(low, start - right, len(low) - right, rings, -1)
+    found = marks[start - first :]
+    for k in range(len(found)):
+        found[k] = np.uint8(highs[k]) | (np.uint8(lows[k]) << np.uint8(1))
+    if left == rings and right == rings:
+        return marks
+    for k in range(len(found)):
+        at = start - right + k
+        if found[k] & 1 and not peak(high, at, left, right, 1, rings):
+            found[k] &= 2
+        if found[k] & 2 and not peak(low, at, left, right, -1, rings):
+            found[k] &= 1
     return marks
 
 
@@ -324,7 +354,7 @@ def _bar(
 ) -> int:  # fmt: skip
     """Rows of a bar on which something happens; ``out`` has room for them."""
     begun = count
-    for k in range(4):
+    for k in range(4 if rules.blocks else 0):
         limit = _reach(k, ohlc[1, i], ohlc[2, i], ohlc[3, i])
         if sizes[k] > 0 and heaps[k, B_KEY, 0] <= limit:
             count = _block_life(heaps, sizes, out, count, common, k, limit, base + i)
@@ -353,7 +383,7 @@ def _tops(heaps: Ints, sizes: Ints) -> tuple[int, int, int, int]:
 
 @inlined
 def _run(
-    ohlc: Ints, marks: NDArray[np.uint8], first: int, start: int, base: int, rules: Rules,
+    ohlc: Ints, marks: Marks, first: int, start: int, base: int, rules: Rules,
     sides: Ints, common: Ints, heaps: Ints, sizes: Ints, out: Ints, count: int,
 ) -> tuple[int, int]:  # fmt: skip
     """Bars from ``start`` on while there is room: gives the next bar and the rows written."""
@@ -383,14 +413,14 @@ def _run(
 
 @compiled
 def structure_rows(
-    ohlc: Ints, first: int, base: int, rules: Rules,
+    ohlc: Ints, marks: Marks, first: int, base: int, rules: Rules,
     sides: Ints, common: Ints, heaps: Ints, sizes: Ints, out: Ints,
 ) -> tuple[Ints, int, Ints]:  # fmt: skip
-    """Rows of swings, breaks and order blocks on the bars from ``first`` on; gives the heaps anew.
+    """Rows of swings, breaks and order blocks on the bars from ``first`` on, of which ``marks`` tell the
+    swings; gives the heaps anew.
 
     Arrays grow between runs: inside the loop they stay what they are, which spares counting references.
     """
-    marks = _marks(ohlc[1], ohlc[2], first, base, rules.left, rules.right)
     i, count = _run(
         ohlc, marks, first, first, base, rules, sides, common, heaps, sizes, out, 0
     )  # fmt: skip

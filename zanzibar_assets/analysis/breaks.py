@@ -19,12 +19,15 @@ from typing import Literal
 import numpy as np
 
 from zanzibar_assets.analysis._records import Ints
-from zanzibar_assets.analysis.columns import EngineState, as_rows, fresh_table
+from zanzibar_assets.analysis.columns import EngineState, as_rows
 from zanzibar_assets.analysis.engine import BarSeries, Row
+from zanzibar_assets.analysis.kinds import WIDTH
 from zanzibar_assets.analysis.swings import SwingParams
 from zanzibar_assets.analysis.windows import BarBlock, BarTail, Window
 
 DEFINITION = 2
+ROWS_OF_SWING = 3
+"""Usual rows a swing; the table grows where there are more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,15 +67,16 @@ class StructureEngine(EngineState):
 
     def feed(self, window: Window) -> Ints:
         """Rows that the new bars of a window make known."""
-        from zanzibar_assets.analysis._structure_kernels import Rules, structure_rows
+        from zanzibar_assets.analysis._structure_kernels import Rules, structure_rows, swing_marks
 
-        params, state = self.params, self.arrays
-        swing = params.swing
-        wick, body = params.mode == "wick", float(params.body_atr)
-        rules = Rules(swing.left, swing.right, wick, params.atr_bars, body, self.blocks)
+        params, state, ohlc = self.params, self.arrays, window.bars.ohlc
+        left, right, wick = params.swing.left, params.swing.right, params.mode == "wick"
+        rules = Rules(left, right, wick, params.atr_bars, float(params.body_atr), self.blocks)
+        marks = swing_marks(ohlc, window.first, window.base, left, right)
+        most = ROWS_OF_SWING * (int(np.count_nonzero(marks)) + 1) + int(state["sizes"].sum())
         out, count, state["heaps"] = structure_rows(
-            window.bars.ohlc, window.first, window.base, rules,
-            state["sides"], state["common"], state["heaps"], state["sizes"], fresh_table(len(window.bars)),
+            ohlc, marks, window.first, window.base, rules, state["sides"], state["common"],
+            state["heaps"], state["sizes"], np.empty((WIDTH, most | 1), np.int64),
         )  # fmt: skip
         return out[:, :count]
 

@@ -73,15 +73,15 @@ def _structure(bars: BarInput, values: Mapping[str, Any]) -> pl.DataFrame:
     breaks = BreakParams(swing, values["mode"], values["body_atr"])
     gaps = FvgParams(values["min_ticks"] * bars.grid.per_tick, values["min_atr"])
     params = SmcParams(breaks, gaps, RangeParams(values["e"]))
-    found = [_structure_frame(bars, params, None)]
+    found = [structure_frame(bars, params, None)]
     for seconds in values["timeframes"]:
-        found.append(_structure_frame(bars, params, seconds))
+        found.append(structure_frame(bars, params, seconds))
     if len(found) == 1:
         return found[0]
     return pl.concat(found).sort(*ORDER, "timeframe_seconds", maintain_order=True)
 
 
-def _structure_frame(bars: BarInput, params: SmcParams, seconds: int | None) -> pl.DataFrame:
+def structure_frame(bars: BarInput, params: SmcParams, seconds: int | None) -> pl.DataFrame:
     """Events of the bars themselves, or of the bars of a longer span that they make."""
     stream = StructureStream(params.stream())
     own = round(bars.bar_seconds)

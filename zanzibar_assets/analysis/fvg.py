@@ -16,13 +16,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from zanzibar_assets.analysis._records import Ints
-from zanzibar_assets.analysis.columns import EngineState, as_rows, fresh_table
+from zanzibar_assets.analysis.columns import EngineState, as_rows
 from zanzibar_assets.analysis.engine import BarSeries, Row
+from zanzibar_assets.analysis.kinds import WIDTH
 from zanzibar_assets.analysis.windows import BarBlock, BarTail, Window
 
 KINDS = ("fvg", "fvg_touch", "fvg_ce", "fvg_fill", "fvg_invert", "fvg_extend")
 WAITS = 8
 SPARE_GAPS = 4_096
+SPARE_ROWS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +67,18 @@ class GapEngine(EngineState):
         params, state = self.params, self.arrays
         ohlc, first, base = window.bars.ohlc, window.first, window.base
         self._make_room(len(window.bars) - first)
+        out = np.empty((WIDTH, self._most_rows(ohlc) | 1), np.int64)
         out, count = gap_rows(
             ohlc, window.bars.sessions, first, base, params.atr_bars, params.min_ticks, params.min_atr,
-            state["registers"], state["gaps"], state["stacks"], state["sizes"], fresh_table(len(window.bars)),
+            state["registers"], state["gaps"], state["stacks"], state["sizes"], out,
         )  # fmt: skip
         return out[:, :count]
+
+    def _most_rows(self, ohlc: Ints) -> int:
+        """Rows that the waiting gaps and those of a window can make: each at most six."""
+        high, low = ohlc[1], ohlc[2]
+        formed = np.count_nonzero((low[2:] > high[:-2]) | (high[2:] < low[:-2]))
+        return 6 * int(formed) + int(self.arrays["sizes"].sum()) + SPARE_ROWS
 
     def _make_room(self, bars: int) -> None:
         """Room for a gap a bar; the gaps that ended are let go when they fill the table."""

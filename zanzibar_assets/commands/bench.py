@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-NAMES = ("ingest", "book", "orderflow", "store")
+NAMES = ("ingest", "book", "structure", "orderflow", "store")
 
 
 @click.command(
@@ -22,19 +22,40 @@ NAMES = ("ingest", "book", "orderflow", "store")
     type=click.IntRange(min=1_000),
     default=5_000_000,
     show_default=True,
-    help="Records of each file; book updates of orderflow, which has a fifth as many trades.",
+    help="Records of each file; book updates of orderflow, which has a fifth as many trades; "
+    "structure has a fifth as many bars.",
 )
 @click.option("--seed", type=int, default=7, show_default=True, help="Seed of the simulated market.")
 @click.option(
     "--peer-python",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Interpreter that has the peer: hftbacktest (book), orderflow-metrics (orderflow); "
-    "without it that peer is not measured.",
+    help="Interpreter that has the peer: hftbacktest (book), pyvsmc and smartmoneyconcepts (structure), "
+    "orderflow-metrics (orderflow); without it that peer is not measured.",
 )
 @click.option("--huge", is_flag=True, help="ingest also decodes a file of 10 GB within 2 GB of memory.")
+@click.option(
+    "--overlap", is_flag=True, help="structure: not the speed, but which events the peers find as well."
+)
+@click.option(
+    "--bars",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Bar table (as for zanzibar events) for --overlap; without it the bars are simulated.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-def command(name: str, records: int, seed: int, peer_python: Path | None, huge: bool, as_json: bool) -> None:
+def command(
+    name: str,
+    records: int,
+    seed: int,
+    peer_python: Path | None,
+    huge: bool,
+    overlap: bool,
+    bars: Path | None,
+    as_json: bool,
+) -> None:
     """Measure ingest (.scid to columns and Parquet), book (.depth to top ten every 100 ms) or orderflow.
+
+    structure: swings and breaks of structure, gaps with their whole life, order blocks, sweeps and
+    Wyckoff over bars in CPU seconds, and how they grow with the length.
 
     orderflow: order flow imbalance per update, footprint and sweeps of a session's trades, and every
     liquidity and structure table of the session, each with its share of the time.
@@ -46,11 +67,13 @@ def command(name: str, records: int, seed: int, peer_python: Path | None, huge: 
     figures are medians. A ratio above 1 means that ours is better.
     """
     from zanzibar_assets.benchmarks import book, ingest, measure, orderflow, store
+    from zanzibar_assets.commands._bench_structure import measure_structure
     from zanzibar_assets.commands._decode_memory import measured_apart
     from zanzibar_assets.commands._decode_ticks import decode_ticks
 
     machine = measure.machine()
     notes: list[str] = []
+    more: dict[str, Any] = {}
     with tempfile.TemporaryDirectory(prefix="zanzibar-bench-") as folder:
         if name == "ingest":
             figures = ingest.measure(
@@ -64,6 +87,10 @@ def command(name: str, records: int, seed: int, peer_python: Path | None, huge: 
             )
         elif name == "orderflow":
             figures = orderflow.measure(Path(folder), records, seed, peer_python, _say)
+        elif name == "structure":
+            figures, notes, more = measure_structure(
+                Path(folder), records, seed, peer_python, bars, _say, overlap=overlap
+            )
         elif name == "store":
             figures, notes = store.measure(Path(folder), records, seed, _say)
         else:
@@ -75,6 +102,7 @@ def command(name: str, records: int, seed: int, peer_python: Path | None, huge: 
         "machine": machine,
         "load_average_after": measure.machine()["load_average"],
         **({"notes": notes} if notes else {}),
+        **more,
     }
     click.echo(json.dumps(result) if as_json else _table(result))
 
@@ -84,6 +112,10 @@ def _say(line: str) -> None:
 
 
 def _table(result: dict[str, Any]) -> str:
+    from zanzibar_assets.commands._bench_structure import overlap_table
+
+    if "overlap" in result:
+        return "\n".join([*overlap_table(result["overlap"]), *result.get("notes", ())])
     lines = [f"{'figure':<34} {'ours':>12} {'peer':>12} {'ratio':>7}  unit, peer"]
     for figure in result["figures"]:
         peer = "-" if figure["peer_value"] is None else f"{figure['peer_value']:.5g}"
