@@ -15,7 +15,7 @@ from zanzibar_assets.ingestion.book_frames import ReplayTally, price_frame, repl
 from zanzibar_assets.ingestion.depth_arrays import DepthArrays
 from zanzibar_assets.ingestion.scid import Scale
 from zanzibar_assets_tests.builders.sierra import DEPTH_HEADER, depth, trade, us, write_depth, write_scid
-from zanzibar_assets_tests.reference.slow_book import slow_replay
+from zanzibar_assets_tests.reference.slow_book import changes_of, slow_replay
 
 TICK = Scale("X", tick_size=0.25)
 T0 = us("2024-01-03T15:00:00")
@@ -30,9 +30,9 @@ def arrays(rows):
     return DepthArrays(stamps, keys, sizes, commands, flags)
 
 
-def fast_replay(rows, levels, every_us=0, cuts=()):
+def fast_replay(rows, levels, every_us=0, cuts=(), on_change=False):
     """What ``slow_replay`` gives, from the compiled book fed in pieces that end at ``cuts``."""
-    book, out, start = Book(levels, every_us), [], 0
+    book, out, start = Book(levels, every_us, on_change), [], 0
     found = []
     for end in [*sorted(cuts), len(rows)]:
         top, consumed = book.feed(arrays(rows[start:end]))
@@ -71,6 +71,8 @@ def test_book_equals_the_dictionary_book(rows, levels, every_us, data):
     fast, book = fast_replay(ordered, levels, every_us, cuts)
     slow, reference = slow_replay(ordered, levels, every_us)
     assert fast == slow
+    if not every_us:
+        assert fast_replay(ordered, levels, 0, cuts, on_change=True)[0] == changes_of(slow)
     assert book.count("UNKNOWN_DELETES") == reference.unknown_deletes
     assert book.count("CLEARS") == reference.clears
     assert book.count("CROSSED") == reference.crossed

@@ -16,7 +16,7 @@ from zanzibar_assets.ingestion.sources import find_sources, select_slices, sessi
 from zanzibar_assets.ingestion.text import iter_text_chunks, zone_of
 from zanzibar_assets.instruments import load_instruments
 from zanzibar_assets_tests.ingestion.real_data import FOLDER, needs_real_data
-from zanzibar_assets_tests.reference.slow_book import slow_replay
+from zanzibar_assets_tests.reference.slow_book import changes_of, slow_replay
 
 pytestmark = needs_real_data
 KNOWN = load_instruments()
@@ -166,12 +166,21 @@ def rows_of(path, count):
 
 @pytest.mark.parametrize(
     ("name", "records", "every_us"),
-    [(ES_DEPTH, 8_000, 0), (ES_DEPTH, 25_000, 100_000), (BTC_DEPTH, 120_000, 100_000)],
+    [
+        (ES_DEPTH, 8_000, 0),
+        (ES_DEPTH, 8_000, "change"),
+        (BTC_DEPTH, 30_000, "change"),
+        (ES_DEPTH, 25_000, 100_000),
+        (BTC_DEPTH, 120_000, 100_000),
+    ],
 )
 def test_fast_book_equals_the_dictionary_book_on_real_files(name, records, every_us):
     rows, found = rows_of(FOLDER / name, records)
-    slow, reference = slow_replay(rows, 10, every_us)
-    book = Book(10, every_us)
+    change = every_us == "change"
+    slow, reference = slow_replay(rows, 10, 0 if change else every_us)
+    if change:
+        slow = changes_of(slow)
+    book = Book(10, 0 if change else every_us, on_change=change)
     top, consumed = book.feed(found)
     rest = book.finish()
     keys, sizes = (top.keys.tolist() + rest.keys.tolist(), top.sizes.tolist() + rest.sizes.tolist())

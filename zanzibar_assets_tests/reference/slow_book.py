@@ -65,3 +65,13 @@ def slow_replay(rows, levels, every_us=0):
     if every_us and pending is not None:
         out.append((pending, book.top(levels)))
     return out, book
+
+
+def changes_of(rows):
+    """Those rows of ``slow_replay`` whose top differs from the row before; an empty book before the first."""
+    out, before = [], ((), ())
+    for stamp, top in rows:
+        if top != before:
+            out.append((stamp, top))
+        before = top
+    return out
