@@ -185,7 +185,7 @@ def measure(
         )
     ]
     say("growth with length")
-    return [*figures, *_growth(bars, seed)], [*_reasons(fast), *notes]
+    return [*figures, *_growth(bars, seed)], list(dict.fromkeys([*_reasons(fast), *notes]))
 
 
 def _short(bars: int) -> str:
@@ -238,7 +238,7 @@ def _slow_peer(
                 )
             what = f"{task}_{_short(size)}_bars_{library}"
             figures.append(_beside(what, own[task], library, whole, task, wanted, grows))
-    return figures, list(dict.fromkeys(notes))
+    return figures, notes
 
 
 def _growth(bars: int, seed: int) -> list[Figure]:
