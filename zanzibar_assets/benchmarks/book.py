@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -45,12 +45,19 @@ class Rows(NamedTuple):
     sizes: NDArray[np.float64]
 
 
-class Timed(NamedTuple):
-    """Median seconds of ours, of ours with a row an hour, and of the peer where there is one."""
+class Pair(NamedTuple):
+    """Seconds by the clock and seconds of the processor."""
 
-    ours: float
-    replay: float
-    peer: float | None
+    clock: float
+    processor: float
+
+
+class Timed(NamedTuple):
+    """Medians of ours, of ours with a row an hour, and of the peer where there is one."""
+
+    ours: Pair
+    replay: Pair
+    peer: Pair | None
     note: str
 
 
@@ -68,16 +75,24 @@ def measure(
         scale = scid.scale_of(symbol_of(path), instrument)
         rows = grid_rows(path, scale)
         found = _timed(path, scale, rows, peer_python, say)
-        figures += [
-            Figure(f"depth_file_to_top10_{name}", found.ours, "s", PEER, found.peer, found.note, WANTED),
-            Figure(f"rows_{name}", len(rows.stamps), "rows"),
-            Figure(f"per_event_{name}", found.ours / records * 1e9, "ns"),
-            Figure(f"per_event_with_a_row_an_hour_{name}", found.replay / records * 1e9, "ns"),
-        ]
-        per_record[name] = found.replay
+        figures += _figures(name, found, len(rows.stamps), records)
+        per_record[name] = found.replay.processor
     cost = per_record["sparse"] / per_record["dense"]
     note = "a row an hour: what an event costs by itself; below 1 a holiday's event is the cheaper one"
     return [*figures, Figure("event_cost_sparse_to_dense", cost, "ratio", note=note)]
+
+
+def _figures(name: str, found: Timed, rows: int, records: int) -> list[Figure]:
+    what = f"depth_file_to_top10_{name}"
+    clock, processor = found.peer or (None, None)
+    per_event = 1e9 / records
+    return [
+        Figure(what, found.ours.clock, "s", PEER, clock, found.note, WANTED),
+        Figure(f"{what}_processor", found.ours.processor, "s", PEER, processor, found.note, WANTED),
+        Figure(f"rows_{name}", rows, "rows"),
+        Figure(f"per_event_{name}", found.ours.processor * per_event, "ns"),
+        Figure(f"per_event_with_a_row_an_hour_{name}", found.replay.processor * per_event, "ns"),
+    ]
 
 
 def grid_rows(path: Path, scale: scid.Scale) -> Rows:
@@ -91,12 +106,17 @@ def grid_rows(path: Path, scale: scid.Scale) -> Rows:
     )
 
 
-def _replay(path: Path, scale: scid.Scale, every_us: int) -> float:
-    began = time.perf_counter()
+def _replay(path: Path, scale: scid.Scale, every_us: int) -> Pair:
+    began, worked = time.perf_counter(), time.process_time()
     state = book.Book(LEVELS, every_us)
     for _ in book_frames.replay_file(path, scale, state, book_frames.ReplayTally()):
         pass
-    return time.perf_counter() - began
+    return Pair(time.perf_counter() - began, time.process_time() - worked)
+
+
+def _medians(pairs: Sequence[Pair]) -> Pair:
+    clock, processor = (statistics.median(column) for column in zip(*pairs, strict=True))
+    return Pair(clock, processor)
 
 
 def _timed(
@@ -107,7 +127,7 @@ def _timed(
         _replay(path, scale, every_us)
     if python is None:
         turns = [(_replay(path, scale, EVERY_US), _replay(path, scale, HOUR_US)) for _ in range(ROUNDS)]
-        ours, replay = (statistics.median(column) for column in zip(*turns, strict=True))
+        ours, replay = (_medians(pairs) for pairs in zip(*turns, strict=True))
         return Timed(ours, replay, None, HOW_TO_INSTALL)
     events, peer_rows = path.with_name("events.npz"), path.with_name("rows.npz")
     _write_events(path, scale, events)
@@ -117,11 +137,13 @@ def _timed(
         events.unlink()
         note = compared(rows, peer_rows)
         say(note)
-        three = [
-            (_replay(path, scale, EVERY_US), peer.ask("run")["seconds"], _replay(path, scale, HOUR_US))
-            for _ in range(ROUNDS)
-        ]
-    ours, theirs, replay = (statistics.median(column) for column in zip(*three, strict=True))
+        three = []
+        for _ in range(ROUNDS):
+            found = _replay(path, scale, EVERY_US)
+            answer = peer.ask("run")
+            theirs = Pair(answer["seconds"], answer["processor_seconds"])
+            three.append((found, theirs, _replay(path, scale, HOUR_US)))
+    ours, theirs, replay = (_medians(pairs) for pairs in zip(*three, strict=True))
     return Timed(ours, replay, theirs, note)
 
 
@@ -144,7 +166,9 @@ def compared(ours: Rows, peer_rows: Path) -> str:
     same &= ~there | (ours.ticks[at_ours] == peer.ticks[at_peer])
     equal = int(same.all(axis=1).sum())
     only_ours, only_peer = len(ours.stamps) - len(common), len(peer.stamps) - len(common)
+    last = only_ours == 1 and len(ours.stamps) > 0 and ours.stamps[-1] not in common[-1:]
     return (
         f"{equal} of {len(ours.stamps)} rows equal in instant, prices and sizes; "
         f"{len(common) - equal} differ, {only_ours} ours only, {only_peer} the peer's only"
+        + (": the last instant, before which the peer ends with its data" if last else "")
     )

@@ -38,7 +38,9 @@ def test_book_says_that_its_peer_was_not_measured():
     compared = [figure for figure in found["figures"] if figure["peer"]]
     assert {figure["what"] for figure in compared} == {
         "depth_file_to_top10_dense",
+        "depth_file_to_top10_dense_processor",
         "depth_file_to_top10_sparse",
+        "depth_file_to_top10_sparse_processor",
     }
     assert all(figure["peer_value"] is None and figure["ratio"] is None for figure in compared)
     assert all("--peer-python" in figure["note"] for figure in compared)
