@@ -76,7 +76,7 @@ def load_records(path: Path, header: formats.FileHeader, first: int, last: int) 
 
 
 def hash_range(path: Path, first_byte: int, end_byte: int) -> str:
-    """blake2b (16 bytes, hex) of bytes ``[first_byte, end_byte)`` of a file; SourceError when it is shorter."""
+    """blake2b-128 (hex) of a file's bytes ``[first_byte, end_byte)``; SourceError when it ends before."""
     digest = hashlib.blake2b(digest_size=16)
     buffer = memoryview(bytearray(min(HASH_BLOCK_BYTES, max(0, end_byte - first_byte))))
     with open_file(path) as stream:

@@ -16,7 +16,7 @@ are final as soon as they are whole; a torn tail waits for its rest.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from enum import StrEnum
 from typing import Any, BinaryIO
 
@@ -53,7 +53,8 @@ class TailCursor:
     """Bytes before ``offset`` were taken; ``head`` and ``window`` are hashes of what stood there.
 
     ``head_records`` are hashed with the header, ``window_records`` before the offset. ``last`` is
-    the hash of the provisional last record, empty when there is none.
+    the hash of the provisional last record, empty when there is none; ``bars`` whether the records
+    were read as bars.
     """
 
     kind: str = ""
@@ -64,6 +65,7 @@ class TailCursor:
     window: str = ""
     window_records: int = 0
     last: str = ""
+    bars: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """JSON form with its version."""
@@ -112,8 +114,9 @@ def advance(
 ) -> Increment:
     """What the first ``size`` bytes of an open file hold beyond the cursor.
 
-    ``name`` is for messages. Raises FormatError when the file is no Sierra file (a header that is
-    not whole yet waits), SourceError when it was cut meanwhile.
+    ``name`` is for messages. A file that shows itself as one of bars only now counts as new. Raises
+    FormatError when the file is no Sierra file (a header that is not whole yet waits), SourceError
+    when it was cut meanwhile.
     """
     stream.seek(0)
     start = stream.read(min(size, formats.DEPTH_HEADER_BYTES))
@@ -125,8 +128,8 @@ def advance(
         return Increment(outcome, _NOTHING, torn_bytes=header.torn_bytes)
     look = _Look(stream, name, header)
     final = header.records - int(bars and look.last_is_provisional(final_before_us))
-    now = look.cursor(final)
-    if cursor is None or cursor.offset == 0:
+    now = replace(look.cursor(final), bars=bars)
+    if cursor is None or cursor.offset == 0 or cursor.bars != bars:
         return Increment(Outcome.NEW, now, 0, final, header.torn_bytes)
     broken = look.broken(cursor)
     if broken is not None:

@@ -188,6 +188,8 @@ def _is_stored(
     record = records[table]
     if record is None or any(r is None or r.verdict is Verdict.BLOCKED for r in records.values()):
         return False
+    if scale_of(held[0].file.symbol, instrument).records == "auto":  # how it was read counts as well
+        return is_built(workspace, key)
     stored = [read for read in read_ranges(record.inputs) if read.name == path.name]
     if not stored:  # another contract's file was taken for this session, or nothing
         passed_over = front_contract(instrument, session) not in (None, held[0].file.contract)

@@ -3,8 +3,9 @@
 A build reads its session's byte ranges whole, in one pass. That gives the same rows as reading the
 finished file in one go, by construction, at any number of restarts: nothing of an earlier build is
 carried over. (Appending to the stored partition was measured: to load it and to verify the bytes
-behind it costs more than decoding them again.) The earlier build's ranges are hashed on the way. When they are the beginning of today's, the partition grew; when not, a source was corrected:
-that is kept with the partition and raised as an alert, never silent.
+behind it costs more than decoding them again.) The earlier build's ranges are hashed on the way.
+When they are the beginning of today's, the partition grew; when not, a source was corrected: that
+is kept with the partition and raised as an alert, never silent.
 """
 
 from __future__ import annotations

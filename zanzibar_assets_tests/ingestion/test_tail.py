@@ -137,6 +137,12 @@ def test_the_last_bar_of_a_session_that_is_over_is_taken():
     assert taken(see(SCID_HEADER + bar(0) + bar(1), alone.cursor, bars=True)) == (Outcome.GROWN, 0, 1)
 
 
+def test_a_file_that_shows_itself_as_one_of_bars_is_new():
+    content = SCID_HEADER + bar(0) + bar(1)
+    cursor = see(content).cursor
+    assert taken(see(content + bar(2), cursor, bars=True)) == (Outcome.NEW, 0, 2)
+
+
 def test_a_last_record_without_a_true_stamp_is_no_running_bar():
     content = SCID_HEADER + bar(0) + record(-5, 1.0, 1.0, 1.0, 1.0)
     assert see(content, bars=True).last_record == 2

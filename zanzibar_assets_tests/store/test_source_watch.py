@@ -10,6 +10,7 @@ import pytest
 from zanzibar_assets.config import load_config
 from zanzibar_assets.errors import SourceError
 from zanzibar_assets.ingestion import formats
+from zanzibar_assets.instruments import DEFAULT_FILE
 from zanzibar_assets.orchestration.assets import ingestion
 from zanzibar_assets.orchestration.table_asset import SPECS
 from zanzibar_assets.store import source_watch
@@ -18,7 +19,7 @@ from zanzibar_assets.store.source_audit import RAW_TABLES, audit
 from zanzibar_assets.store.watch_cursor import WatchCursor
 from zanzibar_assets.store.workspace import Workspace
 from zanzibar_assets.vocabulary import Verdict
-from zanzibar_assets_tests.builders.sierra import depth, trade, us
+from zanzibar_assets_tests.builders.sierra import depth, record, trade, us
 
 assert {ingestion.raw_ticks.key.path[-1], ingestion.raw_depth.key.path[-1]} == set(RAW_TABLES)
 TICK_HEADER, DEPTH_HEADER = (
@@ -41,12 +42,18 @@ class Desk:
         self.folder.mkdir(parents=True)
         self.now_us = us("2025-01-09T20:00:00")
         self.text, self.states = None, {}
+        self.instruments_file = None
         self.file = self.folder / "BTCUSDT_PERP_SIM.scid"
         self.asked: list = []
         self.found = source_watch.Look()
 
     def open(self):
-        config = load_config(self.home, sierra_dir=self.folder, instruments=["SIM_BTC", "SIM_ES"])
+        config = load_config(
+            self.home,
+            sierra_dir=self.folder,
+            instruments=["SIM_BTC", "SIM_ES"],
+            instruments_file=self.instruments_file,
+        )
         return Workspace(config, self.clock)
 
     def clock(self):
@@ -342,6 +349,27 @@ def test_leading_impossible_stamps_go_with_the_first_true_one(desk):
     assert desk.rows(SECOND).rows == 4
     desk.file.write_bytes(TICK_HEADER + bad * 3 + ticks(9, 1) + bad)
     assert desk.look() == [SECOND], "an impossible stamp goes with the record before it"
+
+
+def test_a_file_that_shows_itself_as_one_of_bars_is_built_again(desk, tmp_path):
+    """Its records are not declared: flat ones are ticks until the first aggregated one comes."""
+    text = DEFAULT_FILE.read_text(encoding="utf-8")
+    place = text.index("^BTCUSDT_PERP_SIM$")
+    desk.instruments_file = tmp_path / "instruments.yaml"
+    undeclared = text[:place] + text[place:].replace("records: ticks", "records: auto", 1)
+    desk.instruments_file.write_text(undeclared, encoding="utf-8")
+    flat = [record(f"2025-01-08T10:00:{i:02d}", 100.0, 100.0, 100.0, 100.0) for i in range(3)]
+    desk.file.write_bytes(TICK_HEADER + b"".join(flat))
+    assert desk.look() == [FIRST]
+    first = desk.work()[0]
+    assert set(first.frame["kind"]) == {"trade"}
+    bars = [record(f"2025-01-09T10:0{i}:00", 100.0, 101.0, 99.0, 100.5, 4, 9, 4, 5) for i in range(2)]
+    desk.file.write_bytes(TICK_HEADER + b"".join(flat + bars))
+    assert desk.look() == [FIRST, SECOND]
+    again = desk.work()
+    assert set(again[0].frame["kind"]) == {"bar"}
+    assert again[2].record.rows == 1, "the last bar may still change"
+    assert desk.look() == []
 
 
 def test_500_files_are_looked_at_once_and_then_by_stat_alone(desk):
