@@ -8,13 +8,15 @@ from dataclasses import dataclass, field
 from math import sqrt
 from statistics import median
 
+import numpy as np
 import polars as pl
 
 from zanzibar_assets.analysis.breaks import BreakParams, breaks
-from zanzibar_assets.analysis.engine import BarSeries, prior_atr
+from zanzibar_assets.analysis.engine import prior_atr
 from zanzibar_assets.analysis.events import JoinedBars
 from zanzibar_assets.analysis.swings import SwingParams
-from zanzibar_assets.vocabulary import US_PER_SECOND
+from zanzibar_assets.analysis.timeframes import higher_bars
+from zanzibar_assets.analysis.windows import BarBlock
 
 VOLUME_BARS = 20
 HIGHER_TIMEFRAME_BARS = 15
@@ -99,33 +101,13 @@ def higher_timeframe_bias(joined: JoinedBars) -> list[int]:
 
     A higher bar is known at its own end; the bar that runs is never used.
     """
-    span = HIGHER_TIMEFRAME_BARS * joined.seconds * US_PER_SECOND
-    ends, higher = _higher_bars(joined, span)
-    changes = breaks(higher, BreakParams(HIGHER_SWING))
-    since = [ends[row.known_idx] for row in changes]
+    block = BarBlock.of(joined.series, joined.sessions)
+    opens, closes = np.array(joined.event_us, np.int64), np.array(joined.known_us, np.int64)
+    higher = higher_bars(block, opens, closes, HIGHER_TIMEFRAME_BARS * joined.seconds)
+    changes = breaks(higher.block.series(), BreakParams(HIGHER_SWING))
+    since = [int(higher.closes_us[row.known_idx]) for row in changes]
     trends = [0, *(row.dir for row in changes)]
     return [trends[bisect_right(since, known)] for known in joined.known_us]
-
-
-def _higher_bars(joined: JoinedBars, span: int) -> tuple[list[int], BarSeries]:
-    """Ends and bars of the higher timeframe; the last may still run, and then ends in the future."""
-    bars, ends = joined.series, list[int]()
-    higher = BarSeries([], [], [], [], [])
-    for i, event_us in enumerate(joined.event_us):
-        end = (event_us // span + 1) * span
-        if not ends or ends[-1] != end:
-            ends.append(end)
-            higher.open.append(bars.open[i])
-            higher.high.append(bars.high[i])
-            higher.low.append(bars.low[i])
-            higher.close.append(bars.close[i])
-            higher.volume.append(bars.volume[i])
-            continue
-        higher.high[-1] = max(higher.high[-1], bars.high[i])
-        higher.low[-1] = min(higher.low[-1], bars.low[i])
-        higher.close[-1] = bars.close[i]
-        higher.volume[-1] += bars.volume[i]
-    return ends, higher
 
 
 @dataclass(slots=True)

@@ -1,9 +1,12 @@
-"""The ``smc_events`` table: swings, breaks of structure, fair value gaps, order blocks."""
+"""The ``smc_events`` table: swings, breaks, gaps, order blocks, zones, on bars and on longer bars."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
 
 from zanzibar_assets.analysis.breaks import DEFINITION, BreakParams
 from zanzibar_assets.analysis.dealing_range import KINDS as RANGE_KINDS
@@ -15,11 +18,11 @@ from zanzibar_assets.analysis.fvg import FvgParams
 from zanzibar_assets.analysis.order_blocks import KINDS as BLOCK_KINDS
 from zanzibar_assets.analysis.stream import StreamParams, all_rows
 from zanzibar_assets.analysis.swings import SwingParams
+from zanzibar_assets.analysis.timeframes import higher_bars
 from zanzibar_assets.analysis.windows import BarBlock
+from zanzibar_assets.vocabulary import EVENT_TS, KNOWN_AT
 
 if TYPE_CHECKING:
-    import polars as pl
-
     from zanzibar_assets.config import Config
     from zanzibar_assets.instruments import Instrument
 
@@ -62,21 +65,59 @@ class SmcParams:
 
 def smc_rows(joined: JoinedBars, params: SmcParams) -> list[Row]:
     """All structure rows over history and session."""
-    block = BarBlock.of(joined.series, joined.sessions)
-    return all_rows(block, params.stream())
+    return all_rows(BarBlock.of(joined.series, joined.sessions), params.stream())
 
 
 def build_smc_events(
     bars: pl.DataFrame, bars_history: pl.DataFrame, instrument: Instrument, config: Config
 ) -> pl.DataFrame:
-    """Structure events known within the session.
+    """Structure events known within the session, on its bars and on longer ones made of them.
 
     ``bars`` is one session's, ``bars_history`` earlier sessions with a ``session`` column, oldest
     first: swings, gaps and blocks of the history live on in the session. A gap whose bars lie in
-    different sessions carries ``attrs.gap_across_session``.
+    different sessions carries ``attrs.gap_across_session``. Rows of the longer bars of
+    ``analysis.structure_minutes`` have their ``timeframe_seconds``; they are known when the longer
+    bar has ended, which for the last one of a session may be in the session after.
     """
-    joined = join_bars(bars, bars_history)
-    params = SmcParams.of(config)
+    if not bars.height:
+        return EventWriter(join_bars(bars, bars_history), instrument, {}).frame([], TABLE)
+    joined, params = join_bars(bars, bars_history), SmcParams.of(config)
     writer = EventWriter(joined, instrument, params.definitions())
-    rows = smc_rows(joined, params) if bars.height else []
-    return writer.frame((row for row in rows if row.known_idx >= joined.first), TABLE)
+    rows = (row for row in smc_rows(joined, params) if row.known_idx >= joined.first)
+    since = joined.known_us[joined.first - 1] if joined.first else 0
+    frames = [writer.frame(rows, TABLE)]
+    for seconds in higher_seconds(config, joined.seconds):
+        frames.append(_higher_frame(joined, seconds, since, params, instrument))
+    order = [KNOWN_AT, EVENT_TS, "kind", "dir", "level_ticks", "lo_ticks", "hi_ticks", "event_id"]
+    return pl.concat(frames).sort(order, nulls_last=False)
+
+
+def higher_seconds(config: Config, bar_seconds: int) -> list[int]:
+    """Lengths of the configured longer bars that whole bars fill."""
+    lengths = sorted({60 * minutes for minutes in config.analysis.structure_minutes})
+    return [seconds for seconds in lengths if seconds > bar_seconds and seconds % bar_seconds == 0]
+
+
+def base_rows(events: pl.DataFrame, bar_seconds: int) -> pl.DataFrame:
+    """Rows of an event table that the bars themselves made, without those of longer bars."""
+    return events.filter(pl.col("timeframe_seconds") == bar_seconds)
+
+
+def _higher_frame(
+    joined: JoinedBars, seconds: int, since_us: int, params: SmcParams, instrument: Instrument
+) -> pl.DataFrame:
+    """Rows of longer bars that became known after ``since_us``."""
+    block = BarBlock.of(joined.series, joined.sessions)
+    opens, closes = np.array(joined.event_us, np.int64), np.array(joined.known_us, np.int64)
+    higher = higher_bars(block, opens, closes, seconds)
+    longer = JoinedBars(
+        higher.block.series(),
+        higher.opens_us.tolist(),
+        higher.closes_us.tolist(),
+        higher.block.sessions.tolist(),
+        0,
+        seconds,
+    )
+    writer = EventWriter(longer, instrument, params.definitions(seconds))
+    rows = all_rows(higher.block, params.stream())
+    return writer.frame((row for row in rows if longer.known_us[row.known_idx] > since_us), TABLE)

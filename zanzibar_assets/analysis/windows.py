@@ -31,6 +31,11 @@ class BarBlock:
         numbers = np.zeros(len(bars), np.int64) if sessions is None else np.array(sessions, np.int64)
         return cls(ohlc, np.array(bars.volume, dtype=np.float64), numbers)
 
+    def series(self) -> BarSeries:
+        """The bars as plain lists."""
+        o, h, low, c = (side.tolist() for side in self.ohlc)
+        return BarSeries(o, h, low, c, self.volume.tolist())
+
     def part(self, start: int, end: int) -> BarBlock:
         """Bars ``start`` to ``end``."""
         return BarBlock(

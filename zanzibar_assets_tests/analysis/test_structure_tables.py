@@ -100,10 +100,27 @@ def test_a_gap_over_the_session_break_is_marked():
     far = bars.with_columns(
         pl.col("^(open|high|low|close)_ticks$") + 5_000, pl.col("^(open|high|low|close)$") + 500.0
     )
-    gaps = build_smc_events(far, as_history(frames), CRYPTO, CONFIG).filter(kind="fvg")
+    gaps = build_smc_events(far, as_history(frames), CRYPTO, CONFIG).filter(kind="fvg", timeframe_seconds=60)
     first = [json.loads(attrs) for attrs in gaps["attrs"]][:2]
     assert first[0] == {"gap_across_session": True}
     assert sum("gap_across" in attrs for attrs in gaps["attrs"]) <= 2
+
+
+def test_rows_of_longer_bars_are_each_in_one_session_and_known_at_the_end_of_their_span():
+    frames, bars, events, _ = _market(2)
+    every = pl.concat([events.drop("session"), build_smc_events(bars, as_history(frames), CRYPTO, CONFIG)])
+    assert not every["event_id"].is_duplicated().any()
+    for minutes in CONFIG.analysis.structure_minutes:
+        own = every.filter(timeframe_seconds=60 * minutes)
+        assert own.height > 10
+        assert (own["known_at"].dt.epoch("s") % (60 * minutes) == 0).all()
+    # One line of all bars gives the same longer rows, but for those after the last bar's close.
+    line = build_smc_events(pl.concat([*frames, bars]), as_history([]), CRYPTO, CONFIG)
+    longer = pl.col("timeframe_seconds") > 60
+    kinds = ["swing", "bos", "choch", "ob"]
+    same = ["kind", "dir", "event_ts", "known_at", "level_ticks", "timeframe_seconds"]
+    parts = [frame.filter(longer & pl.col("kind").is_in(kinds)).select(same) for frame in (every, line)]
+    assert_frame_equal(parts[0].sort(same), parts[1].sort(same))
 
 
 def test_history_that_reaches_into_the_session_is_refused():

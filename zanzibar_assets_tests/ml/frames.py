@@ -10,8 +10,8 @@ from zanzibar_assets.contracts.registry import conform, polars_schema
 UTC = pl.Datetime("us", "UTC")
 
 
-def event_frame(rows, table="smc_events") -> pl.DataFrame:
-    """Rows of (known_at us, kind, dir, event_id, ref_id)."""
+def event_frame(rows, table="smc_events", seconds=60) -> pl.DataFrame:
+    """Rows of (known_at us, kind, dir, event_id, ref_id) on bars of so many seconds."""
     frame = pl.DataFrame(
         rows,
         schema={
@@ -20,7 +20,8 @@ def event_frame(rows, table="smc_events") -> pl.DataFrame:
         },
         orient="row",
     )  # fmt: skip
-    return _filled(table, frame.with_columns(pl.col("known_at").cast(UTC)))
+    stamped = frame.with_columns(pl.col("known_at").cast(UTC), timeframe_seconds=pl.lit(seconds, pl.Int32))
+    return _filled(table, stamped)
 
 
 def zone_frame(rows) -> pl.DataFrame:

@@ -114,6 +114,14 @@ def test_perturbed_future_leaves_the_past_bit_identical():
         assert build(mixed).filter(past).equals(build(inputs).filter(past))
 
 
+def test_structure_of_longer_bars_is_not_counted_as_the_bars_own():
+    traded = worlds.bars(DAY, 1, count=4)
+    close = traded["known_at"].dt.epoch("us")[1]
+    events = event_frame([(close, "bos", 1, "a", None)], seconds=300)
+    matrix = build(worlds.inputs_of(traded, smc_events=events))
+    assert matrix["last_bos_dir"].is_null().all()
+
+
 def test_a_row_known_a_microsecond_after_the_close_waits_for_the_next_bar():
     traded = worlds.bars(DAY, 1, count=4)
     close = traded["known_at"].dt.epoch("us")[1]
