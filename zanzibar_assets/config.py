@@ -60,6 +60,7 @@ class AnalysisConfig(Section):
     history_sessions: int = 5
     swing_left: int = 3
     swing_right: int = 3
+    structure_minutes: tuple[int, ...] = (5, 15, 60)
     atr_bars: int = 14
     value_area_pct: float = 70.0
     value_area_rows: Literal[1, 2] = 2

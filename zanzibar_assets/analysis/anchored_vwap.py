@@ -13,6 +13,7 @@ import numpy as np
 import polars as pl
 
 from zanzibar_assets.analysis._records import Floats, Ints, Records, load_records, micros, stamps
+from zanzibar_assets.analysis.smc import base_rows
 from zanzibar_assets.contracts.registry import conform, empty
 from zanzibar_assets.instruments import Instrument
 from zanzibar_assets.vocabulary import EVENT_TS, KNOWN_AT
@@ -80,7 +81,7 @@ def build_anchored_vwap(
     ends = np.searchsorted(records.ts_us, np.append(opens_us[1:], np.iinfo(np.int64).max), side="left")
     parts = []
     by_kind: dict[str, list[Anchor]] = {}
-    for anchor in anchors_of(own, smc_events, sweeps):
+    for anchor in anchors_of(own, base_rows(smc_events, instrument.bar_seconds), sweeps):
         if anchor.event_us >= records.ts_us[0]:
             by_kind.setdefault(anchor.kind, []).append(anchor)
     for anchors in by_kind.values():

@@ -12,6 +12,7 @@ from zanzibar_assets.analysis.events import EventWriter, JoinedBars, digest, joi
 from zanzibar_assets.analysis.poi_context import BarContext, EventIndex, SourceEvent
 from zanzibar_assets.analysis.poi_score import weighted_score
 from zanzibar_assets.analysis.poi_zones import Path, Zone, born, factors_at, life
+from zanzibar_assets.analysis.smc import base_rows
 from zanzibar_assets.analysis.sweeps import LiquidityParams, liquidity_rows
 from zanzibar_assets.vocabulary import EVENT_TS, KNOWN_AT
 
@@ -65,11 +66,11 @@ def build_points_of_interest(
 
 
 def read_events(frames: list[pl.DataFrame], joined: JoinedBars) -> list[SourceEvent]:
-    """Events of frames in bar indices; those older than the joined bars are left out."""
+    """Events of frames in bar indices; those older than the joined bars, or of longer ones, are left out."""
     opens = {stamp: i for i, stamp in enumerate(joined.event_us)}
     closes = {stamp: i for i, stamp in enumerate(joined.known_us)}
     found: list[SourceEvent] = []
-    for frame in frames:
+    for frame in (base_rows(frame, joined.seconds) for frame in frames):
         stamps = [frame[name].dt.epoch("us").to_list() for name in (EVENT_TS, KNOWN_AT)]
         for event_us, known_us, row in zip(*stamps, frame.select(COLUMNS).iter_rows(), strict=True):
             event_idx, known_idx = opens.get(event_us), closes.get(known_us)

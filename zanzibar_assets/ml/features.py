@@ -135,7 +135,9 @@ def _correlations(bars: pl.DataFrame, correlations: pl.DataFrame, instrument: In
 
 
 def _structure(bars: pl.DataFrame, inputs: FeatureInputs, instrument: Instrument) -> pl.DataFrame:
-    smc, sweeps, wyckoff = inputs.smc_events, inputs.liquidity_sweeps, inputs.wyckoff_events
+    # Structure of the bars themselves: rows of longer bars would count the same move again.
+    smc = inputs.smc_events.filter(pl.col("timeframe_seconds") == instrument.bar_seconds)
+    sweeps, wyckoff = inputs.liquidity_sweeps, inputs.wyckoff_events
     breaks = smc.filter(pl.col("kind").is_in(BREAKS))
     swept = sweeps.filter(pl.col("kind") == "level_sweep")
     states = {
