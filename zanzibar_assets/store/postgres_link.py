@@ -31,6 +31,11 @@ _CAUSES: dict[str, tuple[type[StoreError], str, str]] = {
     "53300": (StoreError, "PostgreSQL has no connection left", "end other programs or raise max_connections"),
     "XX001": (CorruptPartition, "PostgreSQL found a damaged page on its disk", _DAMAGED),
     "XX002": (CorruptPartition, "PostgreSQL found a damaged index on its disk", _DAMAGED),
+    "55P03": (
+        StoreError,
+        "somebody reads the whole table in PostgreSQL, so that no partition of it can be replaced",
+        "end that query or its open transaction (pg_stat_activity shows it), then run again",
+    ),
     "gone": (StoreError, "PostgreSQL went away", "look at its log and its disk; when it is back, run again"),
 }
 """What the server's codes mean to people; ``gone`` stands for a connection that broke."""

@@ -1,43 +1,109 @@
-"""Names, columns and statements of the tables in which PostgreSQL holds partitions.
+"""Names, ledgers and statements that both layouts of partitions in PostgreSQL share.
 
-``<table>_v<version>`` holds the current rows of every partition, ``<table>_v<version>_replaced`` the
-rows of replaced ones with the fingerprint that they had; ``partitions`` and ``replaced`` name both.
+``<table>_v<version>`` shows the current rows of every partition; ``partitions`` and ``replaced``
+name the current and the replaced partitions with their fingerprints.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
 
 from zanzibar_assets.errors import StoreError
-from zanzibar_assets.store.timescale import Timescale, hypertable_statements, timescale
 
 if TYPE_CHECKING:
+    import polars as pl
     from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
+    from zanzibar_assets.store.copy_source import CopySource
     from zanzibar_assets.store.keys import PartitionKey
 
 CURRENT_LEDGER = "partitions"
 REPLACED_LEDGER = "replaced"
+PIECE_BYTES = 1 << 24
+LEDGER_KEY = "table_name = %(table)s AND version = %(version)s AND partition_key = %(key)s"
 _LEDGER_COLUMNS = (
     "table_name text, version integer, partition_key text, fingerprint text NOT NULL, bytes bigint NOT NULL,"
     " rows bigint NOT NULL, columns text NOT NULL"
 )
 
 
-def current_name(schema: str, table: str, version: int) -> str:
-    """Quoted name of the table with the current rows."""
-    return f'{schema}."{table}_v{int(version)}"'
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One partition of one contract version in one schema."""
+
+    schema: str
+    table: str
+    version: int
+    key: PartitionKey
+
+    @property
+    def current(self) -> str:
+        """Quoted name of the table that shows the current rows."""
+        return f'{self.schema}."{self.table}_v{int(self.version)}"'
+
+    @property
+    def replaced(self) -> str:
+        """Quoted name of the table with replaced rows, where rows are moved."""
+        return f'{self.schema}."{self.table}_v{int(self.version)}_replaced"'
+
+    @property
+    def bound(self) -> dict[str, object]:
+        """Values of ``LEDGER_KEY``."""
+        return {"table": self.table, "version": self.version, "key": str(self.key)}
+
+    def __str__(self) -> str:
+        return f"{self.table}_v{self.version} {self.key}"
 
 
-def replaced_name(schema: str, table: str, version: int) -> str:
-    """Quoted name of the table with the rows of replaced partitions."""
-    return f'{schema}."{table}_v{int(version)}_replaced"'
+class Layout(Protocol):
+    """How the rows of partitions stand in tables; each method works inside the caller's transaction.
 
+    A write calls ``receive`` and then, once the stream's hash is known, ``settle``; ``before`` is the
+    fingerprint of the partition that is replaced, if there is one.
+    """
 
-def where(key: PartitionKey) -> str:
-    """Condition of one partition; its values are bound by name."""
-    return " AND ".join(f"{name} = %({name})s" for name in values(key))
+    def creation(self, place: Place, columns: Mapping[str, str]) -> Iterator[str]:
+        """Statements that make the table of a contract version."""
+        ...
+
+    def definitions(self, place: Place, columns: Mapping[str, str]) -> dict[str, str]:
+        """Columns of that table with their SQL types."""
+        ...
+
+    def digest(self, place: Place, columns: Mapping[str, str]) -> hashlib.blake2b:
+        """A hash that knows columns and partition; the stream's bytes follow."""
+        ...
+
+    def encode(self, place: Place, frame: pl.DataFrame) -> Iterator[bytes]:
+        """The stream of a frame, in pieces."""
+        ...
+
+    def skipped(self, place: Place) -> int:
+        """Fields of each row of the stream before the frame's."""
+        ...
+
+    def receive(
+        self, cursor: Cursor, place: Place, columns: Mapping[str, str], source: CopySource, before: str | None
+    ) -> None:
+        """Copy the stream to where nobody else sees it before the commit."""
+        ...
+
+    def settle(self, cursor: Cursor, place: Place, before: str | None, fingerprint: str) -> None:
+        """Make what was received the current partition."""
+        ...
+
+    def drop(self, cursor: Cursor, place: Place, fingerprint: str) -> None:
+        """Remove the rows of a replaced partition."""
+        ...
+
+    def source(
+        self, cursor: Cursor, place: Place, columns: Mapping[str, str], fingerprint: str, *, replaced: bool
+    ) -> str | None:
+        """What to copy out for the rows of a fingerprint; None when they are gone."""
+        ...
 
 
 def values(key: PartitionKey) -> dict[str, str]:
@@ -47,15 +113,40 @@ def values(key: PartitionKey) -> dict[str, str]:
     return partition_values(key)
 
 
-def column_list(key: PartitionKey, columns: Mapping[str, str]) -> str:
-    """Every column of a partition's table, quoted, in the order of the COPY stream."""
-    return ", ".join(f'"{name}"' for name in (*values(key), "row_no", *columns))
+def partition_definitions(key: PartitionKey) -> dict[str, str]:
+    """Partition columns with their SQL types, ordered by their bytes whatever the database's language."""
+    return {name: "date" if name == "partition_session" else 'text COLLATE "C"' for name in values(key)}
+
+
+def frame_definitions(columns: Mapping[str, str]) -> dict[str, str]:
+    """A frame's columns with their SQL types."""
+    from zanzibar_assets.store.copy_format import TYPES
+
+    return {name: TYPES[kind].sql for name, kind in columns.items()}
+
+
+def lock(cursor: Cursor, schema: str, name: str) -> None:
+    """Hold an advisory lock until the transaction ends."""
+    text = f"{schema} {name}".encode()
+    number = int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "big", signed=True)
+    cursor.execute("SELECT pg_advisory_xact_lock(%s)", (number,))
+
+
+def copy_in(cursor: Cursor, statement: str, source: CopySource) -> None:
+    """Send a stream to its end."""
+    cursor.copy_expert(statement, source, PIECE_BYTES)
+
+
+def kind_of(cursor: Cursor, name: str) -> str | None:
+    """``p`` for a partitioned table, ``r`` for one with rows; None when there is none of that name."""
+    cursor.execute("SELECT relkind FROM pg_class WHERE oid = to_regclass(%s)", (name,))
+    row = cursor.fetchone()
+    return None if row is None else str(row[0])
 
 
 def exists(cursor: Cursor, name: str) -> bool:
     """Whether a table of that name is there."""
-    cursor.execute("SELECT to_regclass(%s) IS NOT NULL", (name,))
-    return bool(one(cursor)[0])
+    return kind_of(cursor, name) is not None
 
 
 def one(cursor: Cursor) -> tuple[Any, ...]:
@@ -66,92 +157,36 @@ def one(cursor: Cursor) -> tuple[Any, ...]:
     return row
 
 
-def create_current(
-    cursor: Cursor, schema: str, name: str, key: PartitionKey, columns: Mapping[str, str]
-) -> None:
-    """Make the table of a contract version, and the ledger."""
-    for statement in creation_statements(schema, name, key, definitions(key, columns), timescale(cursor)):
-        cursor.execute(statement)
-
-
-def check_columns(cursor: Cursor, name: str, key: PartitionKey, columns: Mapping[str, str]) -> None:
-    """Raise StoreError when a table has other columns than a frame."""
-    cursor.execute(
-        "SELECT attname, format_type(atttypid, atttypmod) FROM pg_attribute WHERE attrelid = %s::regclass"
-        " AND attnum > 0 AND NOT attisdropped ORDER BY attnum",
-        (name,),
-    )
-    found, wanted = dict(cursor.fetchall()), definitions(key, columns)
-    if found != wanted:
-        raise StoreError(
-            f"{name} has other columns than the frame",
-            expected=_plain_columns(wanted),
-            got=_plain_columns(found),
-            action="a contract that changes its columns gets a new version",
-        )
-
-
-def definitions(key: PartitionKey, columns: Mapping[str, str]) -> dict[str, str]:
-    """Columns of a partition's table with their SQL types."""
-    from zanzibar_assets.store.copy_format import TYPES
-
-    partition = {name: "date" if name == "partition_session" else "text" for name in values(key)}
-    return {**partition, "row_no": "integer", **{name: TYPES[kind].sql for name, kind in columns.items()}}
-
-
-def replaced_creation(schema: str, current: str, replaced: str) -> Iterator[str]:
-    """Statements that make the table of replaced rows beside that of the current ones."""
-    yield (
-        f"CREATE TABLE IF NOT EXISTS {schema}.{REPLACED_LEDGER} ({_LEDGER_COLUMNS},"
-        " replaced_at timestamp with time zone NOT NULL DEFAULT now(),"
-        " PRIMARY KEY (table_name, version, partition_key, fingerprint))"
-    )
-    yield f"CREATE TABLE IF NOT EXISTS {replaced} (fingerprint text NOT NULL, LIKE {current})"
-    index = replaced.split('"')[1] + "_by_fingerprint"
-    yield (
-        f'CREATE INDEX IF NOT EXISTS "{index}" ON {replaced} USING brin (fingerprint)'
-        " WITH (pages_per_range = 16, autosummarize = on)"
-    )
-
-
-def move_statements(current: str, replaced: str, schema: str, key: PartitionKey) -> Iterator[str]:
-    """Statements that move a partition's rows and its ledger row among the replaced ones.
-
-    Bound: the partition columns, ``fingerprint``, ``table``, ``version`` and ``key``.
-    """
-    yield (
-        f"WITH moved AS (DELETE FROM {current} WHERE {where(key)} RETURNING *)"
-        f" INSERT INTO {replaced} SELECT %(fingerprint)s, moved.* FROM moved"
-    )
-    yield (
-        f"INSERT INTO {schema}.{REPLACED_LEDGER} SELECT l.*, now() FROM {schema}.{CURRENT_LEDGER} l"
-        f" WHERE {LEDGER_KEY} ON CONFLICT DO NOTHING"
-    )
-
-
-LEDGER_KEY = "table_name = %(table)s AND version = %(version)s AND partition_key = %(key)s"
-
-
-def creation_statements(
-    schema: str, name: str, key: PartitionKey, columns: Mapping[str, str], added: Timescale | None
-) -> Iterator[str]:
-    """Statements that make a table of current rows with these SQL columns, and the ledger."""
-    partition = ", ".join(values(key))
-    body = ", ".join(f'"{column}" {kind}' for column, kind in columns.items())
+def ledger_statements(schema: str) -> Iterator[str]:
+    """Statements that make the schema and both ledgers."""
     yield f"CREATE SCHEMA IF NOT EXISTS {schema}"
     yield (
         f"CREATE TABLE IF NOT EXISTS {schema}.{CURRENT_LEDGER} ({_LEDGER_COLUMNS},"
         " PRIMARY KEY (table_name, version, partition_key))"
     )
-    yield f"CREATE TABLE IF NOT EXISTS {name} ({body})"
-    # partitions are written in one piece: block ranges find them at a thousandth of a tree's cost
-    index = name.split('"')[1] + "_by_partition"
     yield (
-        f'CREATE INDEX IF NOT EXISTS "{index}" ON {name} USING brin ({partition})'
-        " WITH (pages_per_range = 16, autosummarize = on)"
+        f"CREATE TABLE IF NOT EXISTS {schema}.{REPLACED_LEDGER} ({_LEDGER_COLUMNS},"
+        " replaced_at timestamp with time zone NOT NULL DEFAULT now(),"
+        " PRIMARY KEY (table_name, version, partition_key, fingerprint))"
     )
-    if added is not None and key.session is not None:
-        yield from hypertable_statements(name, added, segmented=key.instrument is not None, columns=columns)
+
+
+def check_columns(cursor: Cursor, name: str, wanted: Mapping[str, str]) -> None:
+    """Raise StoreError when a table has other columns than these."""
+    cursor.execute(
+        "SELECT attname, format_type(atttypid, atttypmod) FROM pg_attribute WHERE attrelid = %s::regclass"
+        " AND attnum > 0 AND NOT attisdropped ORDER BY attnum",
+        (name,),
+    )
+    found = dict(cursor.fetchall())
+    plain = {column: kind.partition(" COLLATE")[0] for column, kind in wanted.items()}
+    if found != plain:
+        raise StoreError(
+            f"{name} has other columns than the frame",
+            expected=_plain_columns(plain),
+            got=_plain_columns(found),
+            action="a contract that changes its columns gets a new version",
+        )
 
 
 def _plain_columns(columns: Mapping[str, str]) -> str:

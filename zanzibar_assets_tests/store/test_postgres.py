@@ -63,11 +63,11 @@ def run_sql(server):
 class TestPostgres(StoreContract):
     @pytest.fixture(
         params=[
-            "UPDATE {} SET b = b + 1e-9 WHERE row_no = 500",
-            "UPDATE {} SET a = NULL WHERE row_no = 0",
-            "DELETE FROM {} WHERE row_no = 999",
-            "INSERT INTO {} SELECT * FROM {} WHERE row_no = 3",
-            "UPDATE {} SET row_no = 2000 WHERE row_no = 5",
+            "UPDATE {} SET b = b + 1e-9 WHERE a = 500",
+            "UPDATE {} SET a = NULL WHERE a = 0",
+            "DELETE FROM {} WHERE a = 999",
+            "INSERT INTO {} SELECT * FROM {} WHERE a = 3",
+            "UPDATE {} SET a = a WHERE a = 5",
         ]
     )
     def damage(self, request, run_sql):
@@ -132,7 +132,7 @@ def test_rows_can_be_asked_for_in_sql(store, run_sql):
         pl.col("at").cast(pl.Datetime("us", "UTC"))))  # fmt: skip
     question = (
         "SELECT partition_instrument, partition_session::text, close, extract(epoch FROM at)::int"
-        f' FROM {store._schema}."bars_v1" ORDER BY row_no'
+        f' FROM {store._schema}."bars_v1" ORDER BY ctid'
     )
     assert run_sql(question) == [("ES", "2025-01-06", 1.5, 0), ("ES", "2025-01-06", 2.5, 1)]
 

@@ -7,7 +7,9 @@ import pytest
 from zanzibar_assets.contracts.registry import TABLES, empty
 from zanzibar_assets.store.copy_format import schema_names
 from zanzibar_assets.store.keys import PartitionKey
-from zanzibar_assets.store.postgres_tables import creation_statements, current_name, definitions
+from zanzibar_assets.store.postgres_children import Children
+from zanzibar_assets.store.postgres_rows import Rows
+from zanzibar_assets.store.postgres_tables import Place
 from zanzibar_assets.store.timescale import Timescale
 
 APACHE, FULL = Timescale("2.17", "apache"), Timescale("2.17", "timescale")
@@ -19,13 +21,16 @@ MARKET, SESSION, INSTRUMENT = (
 
 
 def statements(table, key, added):
-    name = current_name("home", table, TABLES[table].version)
-    return list(creation_statements("home", name, key, definitions(key, schema_names(empty(table))), added))
+    place = Place("home", table, TABLES[table].version, key)
+    return list(Rows(added).creation(place, schema_names(empty(table))))
 
 
 @pytest.mark.parametrize(("table", "key"), [("clean_ticks", MARKET), ("signals", SESSION)])
-def test_plain_postgresql_gets_plain_tables(table, key):
-    assert not any("timescale" in s or "hypertable" in s for s in statements(table, key, None))
+def test_plain_postgresql_gets_partitioned_tables(table, key):
+    place = Place("home", table, TABLES[table].version, key)
+    (text,) = Children().creation(place, schema_names(empty(table)))
+    assert "PARTITION BY" in text
+    assert not any("timescale" in s or "hypertable" in s for s in (text, *statements(table, key, None)))
 
 
 def test_the_apache_edition_gets_hypertables_alone():
