@@ -16,7 +16,7 @@ EVENT_TABLES = ("smc_events", "wyckoff_events", "liquidity_sweeps", "orderflow_e
 
 @table_asset(
     reads=["bars", *EVENT_TABLES],
-    modules=["analysis.hit_rates", "reporting.hit_rate_page"],
+    modules=["analysis.hit_rates", "reporting.hit_rate_page", "reporting.page"],
     sections=["analysis"],
     owner="team:quant",
     kinds=["html", "scipy", "parquet"],
