@@ -30,7 +30,7 @@ TABLE = "raw_ticks"
 READ_ROWS = 100_000
 """Ticks of the instrument-session that is read."""
 ROUNDS = 9
-POSTGRES_ROUNDS = 5
+POSTGRES_ROUNDS = 9
 MOST_ROWS = 1_000_000
 Say = Callable[[str], None]
 
@@ -111,7 +111,7 @@ def _read_with_arrow(path: Path) -> object:
 
 
 def postgres_figures(frame: pl.DataFrame, url: str) -> list[Figure]:
-    """Our write beside binary COPY of the same columns: no key, no index, no hash, no ledger."""
+    """Our write beside binary COPY of the same columns: no key, no hash, no ledger."""
     from zanzibar_assets.store.postgres import PostgresStore
     from zanzibar_assets.store.postgres_link import PostgresLink
 

@@ -85,8 +85,11 @@ def encode(frame: pl.DataFrame, key: PartitionKey | None) -> Iterator[bytes]:
     yield HEADER
     schema = schema_names(frame)
     prefix = struct.pack(">h", len(schema)) if key is None else _prefix(key, len(schema))
+    columns = [_plain_column(frame[name], kind) for name, kind in schema.items()]
+    if key is not None:
+        columns.insert(0, _Column("row_no", np.arange(frame.height, dtype=np.int32), ">i4"))
     for start in range(0, frame.height, CHUNK_ROWS):
-        yield _encode_rows(frame.slice(start, CHUNK_ROWS), schema, prefix, None if key is None else start)
+        yield _encode_rows(columns, prefix, start, min(start + CHUNK_ROWS, frame.height))
     yield TRAILER
 
 
@@ -107,33 +110,66 @@ def _prefix(key: PartitionKey, columns: int) -> bytes:
     return found
 
 
-def _encode_rows(
-    frame: pl.DataFrame, schema: Mapping[str, str], prefix: bytes, first_row: int | None
-) -> bytes:
+@dataclass(frozen=True, slots=True)
+class _Column:
+    """A whole column: values to be written as ``wire``, or a text column's bytes and running ends."""
+
+    name: str
+    values: NDArray[Any]
+    wire: str
+    valid: NDArray[np.bool_] | None = None
+    ends: NDArray[np.int64] | None = None
+
+
+def _plain_column(series: pl.Series, kind: str) -> _Column:
+    """Values of a column without nulls, whole: polars is asked once a column, not once a piece."""
+    wire = TYPES[kind].wire
+    valid = series.is_not_null().to_numpy() if series.null_count() else None
+    if wire is None:
+        return _text(series, valid)
+    if kind == "Datetime":
+        values = series.to_physical().fill_null(EPOCH_SHIFT_US).to_numpy()
+        if len(values) and int(values.min()) < EARLIEST_US:
+            raise StoreError(f"column {series.name} has a time before 4714 BC", got=str(int(values.min())))
+        return _Column(series.name, values - EPOCH_SHIFT_US, wire, valid)
+    values = series.fill_null(False if kind == "Boolean" else 0).to_numpy()
+    return _Column(series.name, values, wire, valid)
+
+
+def _text(series: pl.Series, valid: NDArray[np.bool_] | None) -> _Column:
+    filled = series if valid is None else series.fill_null("")
+    array = filled.to_arrow(compat_level=pl.CompatLevel.oldest())
+    _, ends, joined = array.buffers()
+    found = np.frombuffer(ends, dtype=np.int64)[array.offset : array.offset + len(array) + 1]
+    data = np.frombuffer(joined if joined is not None else b"", dtype=np.uint8)
+    if len(array) and not data[found[0] : found[-1]].all():
+        raise StoreError(
+            f"column {series.name} holds a text with a NUL character",
+            expected="texts without it: PostgreSQL cannot store one",
+            action="clean the text where it is read",
+        )
+    return _Column(series.name, data, "", valid, found)
+
+
+def _encode_rows(columns: list[_Column], prefix: bytes, start: int, stop: int) -> bytes:
     from zanzibar_assets.store import _copy_kernels as kernels
 
-    rows = frame.height
-    every = np.ones(rows, dtype=np.bool_)
-    columns: list[tuple[NDArray[np.uint8], NDArray[np.int64] | None, NDArray[np.bool_]]]
-    columns = []
-    if first_row is not None:
-        row_no = np.arange(first_row, first_row + rows, dtype=">i4").view(np.uint8).reshape(rows, 4)
-        columns.append((row_no, None, every))
-    for name, kind in schema.items():
-        series = frame[name]
-        valid = series.is_not_null().to_numpy() if series.null_count() else every
-        columns.append((*_wire(series, kind), valid))
+    rows = stop - start
     widths = np.full(rows, len(prefix) + kernels.LENGTH_BYTES * len(columns), dtype=np.int64)
-    for data, ends, valid in columns:
-        if ends is not None:
+    every, parts = np.ones(rows, dtype=np.bool_), []
+    for column in columns:
+        valid = every if column.valid is None else column.valid[start:stop]
+        if column.ends is not None:
+            ends, data = column.ends[start : stop + 1], column.values
             widths += np.diff(ends)
         else:
+            ends, data = None, _big_endian(column.values[start:stop], column.wire)
             widths += data.shape[1] * valid
-    total = int(widths.sum())
+        parts.append((data, ends, valid))
     at = np.cumsum(widths) - widths
-    out = np.empty(total, dtype=np.uint8)
-    kernels.put_constant(out, at, np.frombuffer(prefix, dtype=np.uint8).copy())
-    for data, ends, valid in columns:
+    out = np.empty(int(widths.sum()), dtype=np.uint8)
+    kernels.put_constant(out, at, np.frombuffer(prefix, dtype=np.uint8))
+    for data, ends, valid in parts:
         if ends is None:
             kernels.put_fixed(out, at, data, valid)
         else:
@@ -141,33 +177,10 @@ def _encode_rows(
     return out.tobytes()
 
 
-def _wire(series: pl.Series, kind: str) -> tuple[NDArray[np.uint8], NDArray[np.int64] | None]:
-    """Big-endian bytes (rows, width) of a column, or a text column's bytes and running ends."""
-    wire = TYPES[kind].wire
-    if wire is None:
-        return _text(series)
-    if kind == "Datetime":
-        values = series.dt.epoch("us").fill_null(EPOCH_SHIFT_US).to_numpy()
-        if len(values) and int(values.min()) < EARLIEST_US:
-            raise StoreError(f"column {series.name} has a time before 4714 BC", got=str(int(values.min())))
-        values = values - EPOCH_SHIFT_US
-    else:
-        values = series.fill_null(False if kind == "Boolean" else 0).to_numpy()
+def _big_endian(values: NDArray[Any], wire: str) -> NDArray[np.uint8]:
+    """Bytes of values, (rows, width)."""
     found = np.ascontiguousarray(values.astype(wire))
-    return found.view(np.uint8).reshape(len(found), found.dtype.itemsize), None
-
-
-def _text(series: pl.Series) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    lengths = series.str.len_bytes().fill_null(0).to_numpy().astype(np.int64)
-    ends = np.concatenate((np.zeros(1, dtype=np.int64), np.cumsum(lengths)))
-    joined = "".join(series.fill_null("").to_list()).encode()
-    if b"\0" in joined:
-        raise StoreError(
-            f"column {series.name} holds a text with a NUL character",
-            expected="texts without it: PostgreSQL cannot store one",
-            action="clean the text where it is read",
-        )
-    return np.frombuffer(joined, dtype=np.uint8).copy(), ends
+    return found.view(np.uint8).reshape(len(found), found.dtype.itemsize)
 
 
 def decode(stream: bytes | memoryview, schema: Mapping[str, str], rows: int, skipped: int) -> pl.DataFrame:
