@@ -1,14 +1,16 @@
 """Resting levels: prices that many watch because an earlier period made them.
 
-Highs and lows of the prior session and the prior week, the opening range, and the prior session's
-POC and value area. A level is known at the end of the period that made it; levels of earlier
-sessions are published when the session starts (the close of the session before it).
+Highs and lows of the prior session (a session is the exchange's trading day) and the prior week, the
+opening range, the prior session's POC and value area, POCs of older sessions that nothing has traded
+at since, and round numbers around the last close. A level is known at the end of the period that made
+it; levels of earlier sessions are published when the session starts (the close of the one before it).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, timedelta
+from math import floor, log10
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -23,11 +25,17 @@ if TYPE_CHECKING:
     from zanzibar_assets.instruments import Instrument
 
 
+DEFINITION = 2
+"""2 adds untouched POCs and round numbers; the levels of definition 1 are as they were."""
+ROUND = "round_number"
+
+
 @dataclass(frozen=True, slots=True)
 class LevelParams:
-    """Length of the opening range."""
+    """Length of the opening range; round numbers a prior session's range over, at most so many."""
 
     opening_range_seconds: int = 1_800
+    rounds_in_range: int = 4
 
 
 def resting_levels(
@@ -50,6 +58,8 @@ def resting_levels(
         *_prior_session(joined, history, window),
         *_prior_week(joined, history, window, instrument),
         *_prior_profile(joined, profiles, window),
+        *_untouched_pocs(joined, history, profiles, window),
+        *_round_numbers(joined, history, window, instrument, params),
         *_opening_range(joined, window, params),
     ]
 
@@ -126,6 +136,82 @@ def _prior_profile(joined: JoinedBars, profiles: pl.DataFrame, window: SessionWi
         )
         for name, price in named.items()
     ]
+
+
+def _untouched_pocs(
+    joined: JoinedBars, history: pl.DataFrame, profiles: pl.DataFrame, window: SessionWindow
+) -> list[Row]:
+    """POCs of sessions before the prior one whose price no later bar of the history has held."""
+    if not profiles.height or not history.height:
+        return []
+    last, known_idx = profiles["session"][-1], joined.first - 1
+    pocs = profiles.filter(pl.col("is_poc") & (pl.col("session") != last))
+    found: list[Row] = []
+    for session, price, event_us in pocs.select(
+        "session", "price_ticks", pl.col(EVENT_TS).dt.epoch("us")
+    ).iter_rows():
+        later = history.filter(pl.col("session") > session)
+        held = (pl.col("low_ticks") <= price) & (pl.col("high_ticks") >= price)
+        if later.height and later.filter(held).is_empty():
+            market = joined.series.close[known_idx]
+            found.append(
+                Row(
+                    "level",
+                    (price > market) - (price < market),
+                    known_idx,
+                    known_idx,
+                    level=price,
+                    attrs={"name": "untouched_poc", "session": session},
+                    event_us=event_us,
+                    known_us=window.starts_us,
+                )
+            )
+    return found
+
+
+def _round_numbers(
+    joined: JoinedBars,
+    history: pl.DataFrame,
+    window: SessionWindow,
+    instrument: Instrument,
+    params: LevelParams,
+) -> list[Row]:
+    """Multiples of a round step within the prior session's range of its last close.
+
+    The step is the smallest 1, 2 or 5 times a power of ten that leaves at most ``rounds_in_range`` in
+    that range; none where it is no whole number of ticks.
+    """
+    if not history.height:
+        return []
+    prior = history.filter(pl.col("session") == pl.col("session").last())
+    highest, lowest = prior["high_ticks"].max(), prior["low_ticks"].min()
+    reach = int(highest) - int(lowest)  # type: ignore[arg-type]
+    step = _round_step(reach / params.rounds_in_range * instrument.tick_size, instrument.tick_size)
+    if reach <= 0 or step is None:
+        return []
+    known_idx, market = joined.first - 1, joined.series.close[joined.first - 1]
+    return [
+        Row(
+            "level",
+            (price > market) - (price < market),
+            known_idx,
+            known_idx,
+            level=price,
+            attrs={"name": ROUND, "step_ticks": step},
+            known_us=window.starts_us,
+        )
+        for price in range(-(-(market - reach) // step) * step, market + reach + 1, step)
+    ]
+
+
+def _round_step(least: float, tick: float) -> int | None:
+    """Ticks of the smallest round price step of at least ``least``; None where it is off the grid."""
+    if least <= 0:
+        return None
+    power = 10.0 ** floor(log10(least))
+    step = next(k * power for k in (1, 2, 5, 10) if k * power >= least * (1 - 1e-9))
+    ticks = step / tick
+    return round(ticks) if ticks >= 1 and abs(ticks - round(ticks)) < 1e-6 else None
 
 
 def _opening_range(joined: JoinedBars, window: SessionWindow, params: LevelParams) -> list[Row]:

@@ -7,13 +7,15 @@ hour, and from the zone between a swept pool or resting level and the extreme of
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from zanzibar_assets.analysis import poi_score as score
+from zanzibar_assets.analysis.levels import ROUND
 from zanzibar_assets.analysis.poi_context import BarContext, EventIndex, SourceEvent
 
 RECENT_BARS: Final = 20
@@ -87,7 +89,12 @@ def _qualifies(event: SourceEvent, context: BarContext, leg: int, atr: float) ->
     attrs = json.loads(event.attrs)
     if event.kind == "fvg":
         return event.hi - event.lo >= MIN_GAP_ATR * atr and not attrs.get("gap_across_session", False)
-    return event.kind == "level_sweep" and attrs["source"] in POOL_SOURCES
+    return event.kind == "level_sweep" and _of_pool(attrs)
+
+
+def _of_pool(attrs: Mapping[str, Any]) -> bool:
+    """Whether what was swept is a pool or a resting level that a period made (a round number is not)."""
+    return attrs["source"] in POOL_SOURCES and attrs.get("name") != ROUND
 
 
 def _structure(event: SourceEvent, index: EventIndex) -> float:
@@ -108,7 +115,7 @@ def _swept(event: SourceEvent, index: EventIndex) -> float:
     if event.kind == "level_sweep":
         return 1.0
     recent = index.sweeps_within(event.dir, event.known_idx - RECENT_BARS, event.known_idx)
-    return float(any(json.loads(sweep.attrs)["source"] in POOL_SOURCES for sweep in recent))
+    return float(any(_of_pool(json.loads(sweep.attrs)) for sweep in recent))
 
 
 def _measured(event: SourceEvent, context: BarContext, index: EventIndex) -> dict[str, float]:

@@ -11,7 +11,7 @@ from zanzibar_assets.analysis.bar_sweeps import SweepParams
 from zanzibar_assets.analysis.breaks import BreakParams
 from zanzibar_assets.analysis.engine import Row
 from zanzibar_assets.analysis.events import Definition, EventWriter, JoinedBars, join_bars
-from zanzibar_assets.analysis.levels import LevelParams, resting_levels
+from zanzibar_assets.analysis.levels import DEFINITION, LevelParams, resting_levels
 from zanzibar_assets.analysis.pools import KINDS as POOL_KINDS
 from zanzibar_assets.analysis.pools import PoolParams
 from zanzibar_assets.analysis.stream import StreamParams, all_rows
@@ -52,7 +52,7 @@ class LiquidityParams:
         pool, swept = Definition.of("pool", self.pool), Definition.of("sweep", self.sweep)
         return {
             "swing": Definition.of("swing", self.pool.swing),
-            "level": Definition.of("level", self.level),
+            "level": Definition.of("level", self.level, DEFINITION),
             "pool": pool,
             "pool_taken": pool,
             "level_sweep": swept,
@@ -79,9 +79,9 @@ def build_liquidity_sweeps(
 
     ``bars`` is one session's, the histories hold earlier sessions with a ``session`` column, oldest
     first. Swings and pools of the history are still watched; levels of earlier sessions are those
-    of the prior one. ``ref_id`` of an outcome names its level (swings are rows of ``smc_events``).
-    Rows are those known within the session; ``attrs`` of an outcome holds the extreme and depth in
-    ticks, the bars it took and the source of the level.
+    of the prior one and POCs untouched since. ``ref_id`` of an outcome names its level (swings are
+    rows of ``smc_events``). Rows are those known within the session; ``attrs`` of an outcome holds
+    the extreme and depth in ticks, the bars it took and the source of the level.
     """
     joined = join_bars(bars, bars_history)
     params = LiquidityParams.of(config)

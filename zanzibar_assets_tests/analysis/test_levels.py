@@ -124,3 +124,42 @@ def test_levels_below_the_range_of_a_random_day_are_swept_the_other_way():
     )
     assert swept.height > 10
     assert ((extremes - levels).sign() == -swept["dir"]).all()
+
+
+def _profile(day, price, stamp):
+    at = pl.Series([stamp]).cast(pl.Datetime("us", "UTC"))
+    return pl.DataFrame(
+        {
+            "event_ts": at,
+            "known_at": at,
+            "price_ticks": [price],
+            "is_poc": [True],
+            "in_value_area": [True],
+            "session": [day_key(day)],
+        }
+    )
+
+
+def test_a_poc_rests_until_a_later_session_has_traded_at_it():
+    frames = [_day(0, _flat(5)), _day(1, _flat(5, price=120)), _day(2, _flat(5, price=110, high=3, low=3))]
+    profiles = pl.concat([_profile(d, p, FIRST_MONDAY + d * DAY) for d, p in ((0, 101), (1, 121), (2, 110))])
+    found, _ = _levels(_day(3, _flat(3, price=110)), frames, profiles)
+    rests = found.filter(pl.col("attrs").str.json_path_match("$.name") == "untouched_poc")
+    assert rests.select("level_ticks", "dir").rows() == [(101, -1), (121, 1)]
+    assert {_us(known) for known in rests["known_at"]} == {FIRST_MONDAY + 3 * DAY}
+    frames[2] = _day(2, [*_flat(3, price=110), (110, 121, 109, 110, 5)])
+    found, levels = _levels(_day(3, _flat(3, price=110)), frames, profiles)
+    assert levels["untouched_poc"]["level_ticks"] == 101
+    assert "untouched_poc" not in _levels(_day(3, _flat(3, price=110)), frames[:0], profiles)[1]
+
+
+def test_round_numbers_follow_the_prior_range_and_lie_around_the_last_close():
+    yesterday = _day(0, [*_flat(3, price=1_003), (1_003, 1_043, 1_003, 1_003, 5), *_flat(2, price=1_003)])
+    table, _ = _levels(_day(1, _flat(4, price=1_003)), [yesterday])
+    rounds = table.filter(pl.col("attrs").str.json_path_match("$.name") == "round_number")
+    step = int(rounds["attrs"].str.json_path_match("$.step_ticks")[0])
+    prices = sorted(rounds["level_ticks"].to_list())
+    assert step * 4 >= 42 > (step // 2) * 4  # the prior range is 42 ticks, from 1001 to 1043
+    assert prices == [p for p in range(1_003 - 42, 1_003 + 43) if p % step == 0]
+    assert rounds.filter(pl.col("dir") != (pl.col("level_ticks") - 1_003).sign()).is_empty()
+    assert {_us(known) for known in rounds["known_at"]} == {FIRST_MONDAY + DAY}

@@ -77,7 +77,7 @@ def liquidity_sweeps(inputs: Inputs) -> pl.DataFrame:
     return build_liquidity_sweeps(
         inputs.read("bars"),
         level_history(inputs, "bars", sessions),
-        level_history(inputs, "volume_profile", 1),
+        level_history(inputs, "volume_profile", sessions),
         inputs.instrument,
         inputs.config,
     )
