@@ -144,16 +144,10 @@ def _changed(workspace: Workspace) -> Changed:
 
 
 def _prune(workspace: Workspace, history: History, cutoff_us: int, wanted: _Wanted) -> list[Forgotten]:
-    from zanzibar_assets.store.evolution import load_as_stored
+    from zanzibar_assets.store.housekeeping import kept_signal_test
     from zanzibar_assets.store.versions import forget, releasable
 
-    def has_kept_signal(record: PartitionRecord) -> bool:
-        held = workspace.lake.kept(record.table, record.key, record.schema_version)
-        if record.fingerprint not in held:
-            return True  # its bytes cannot be asked any more: in doubt it counts as kept
-        return bool((load_as_stored(workspace.lake, record)["status"] == "kept").any())
-
-    found = releasable(history, cutoff_us, has_kept_signal)
+    found = releasable(history, cutoff_us, kept_signal_test(workspace))
     return forget(workspace.lake, [version for version in found if wanted(version.record)])
 
 

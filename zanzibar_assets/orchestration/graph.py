@@ -8,6 +8,7 @@ from typing import Any
 import dagster as dg
 
 from zanzibar_assets.orchestration.archiving import build_archive_schedule, depth_archive
+from zanzibar_assets.orchestration.housekeeping import build_housekeeping_schedule, housekeeping
 from zanzibar_assets.orchestration.jobs import build_jobs
 from zanzibar_assets.orchestration.resources import ZanzibarResource
 from zanzibar_assets.orchestration.schedules import build_schedules
@@ -31,8 +32,8 @@ def build_definitions(**overrides: Any) -> dg.Definitions:
     jobs = build_jobs()
     return dg.Definitions(
         assets=all_assets(),
-        jobs=[*jobs.values(), depth_archive],
-        schedules=[*build_schedules(jobs), build_archive_schedule()],
+        jobs=[*jobs.values(), depth_archive, housekeeping],
+        schedules=[*build_schedules(jobs), build_archive_schedule(), build_housekeeping_schedule()],
         sensors=build_sensors(jobs),
         resources={"zanzibar": ZanzibarResource(), **overrides},
         executor=dg.in_process_executor,
