@@ -163,24 +163,29 @@ def _encode_rows(columns: list[_Column], prefix: bytes, start: int, stop: int) -
             ends, data = column.ends[start : stop + 1], column.values
             widths += np.diff(ends)
         else:
-            ends, data = None, _big_endian(column.values[start:stop], column.wire)
-            widths += data.shape[1] * valid
+            ends, data = None, _wire_form(column.values[start:stop], column.wire)
+            widths += (8 if data.ndim == 1 else data.shape[1]) * valid
         parts.append((data, ends, valid))
     at = np.cumsum(widths) - widths
     out = np.empty(int(widths.sum()), dtype=np.uint8)
     kernels.put_constant(out, at, np.frombuffer(prefix, dtype=np.uint8))
     for data, ends, valid in parts:
-        if ends is None:
-            kernels.put_fixed(out, at, data, valid)
-        else:
+        if ends is not None:
             kernels.put_text(out, at, data, ends, valid)
+        elif data.ndim == 1:
+            kernels.put_eight(out, at, data, valid)
+        else:
+            kernels.put_fixed(out, at, data, valid)
     return out.tobytes()
 
 
-def _big_endian(values: NDArray[Any], wire: str) -> NDArray[np.uint8]:
-    """Bytes of values, (rows, width)."""
-    found = np.ascontiguousarray(values.astype(wire))
-    return found.view(np.uint8).reshape(len(found), found.dtype.itemsize)
+def _wire_form(values: NDArray[Any], wire: str) -> NDArray[Any]:
+    """Values of eight bytes as native uint64 (rows,), others as big-endian bytes (rows, width)."""
+    kind = np.dtype(wire)
+    if kind.itemsize == 8:
+        return np.ascontiguousarray(values.astype(kind.newbyteorder("="), copy=False)).view(np.uint64)
+    found = np.ascontiguousarray(values.astype(kind))
+    return found.view(np.uint8).reshape(len(found), kind.itemsize)
 
 
 def decode(stream: bytes | memoryview, schema: Mapping[str, str], rows: int, skipped: int) -> pl.DataFrame:
