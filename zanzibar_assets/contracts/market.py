@@ -225,6 +225,29 @@ class WyckoffEvents(Events):
     """Wyckoff accumulation and distribution events; ``attrs.phase`` is the phase after the row."""
 
 
+class WyckoffSchematics(TimedFrame):
+    """What a Wyckoff range turned out to be, in retrospect: a row a schematic, known when it is over.
+
+    ``event_ts`` is the climax bar's open. ``outcome``: trend (markup or markdown came) or failed.
+    ``path`` names its events in order; ``first_id``, ``last_id`` are rows of wyckoff_events.
+    """
+
+    schematic: str = pa.Field(isin=["accumulation", "distribution"])
+    outcome: str = pa.Field(isin=["trend", "failed"])
+    climax_ticks: pl.Int64
+    rally_ticks: pl.Int64 = pa.Field(nullable=True)
+    end_ticks: pl.Int64
+    bars: pl.Int32 = pa.Field(ge=1)
+    events: pl.Int32 = pa.Field(ge=1)
+    spring_type: pl.Int8 = pa.Field(isin=[1, 2, 3], nullable=True)
+    path: str
+    first_id: str
+    last_id: str
+    timeframe_seconds: pl.Int32 = pa.Field(gt=0)
+    def_version: pl.Int16 = pa.Field(ge=1)
+    params_hash: str
+
+
 class PointsOfInterest(TimedFrame):
     """Zones worth watching. ``kind``: poi, poi_touch, poi_invalidated; score in [0, 1] at known_at."""
 

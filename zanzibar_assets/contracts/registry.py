@@ -60,6 +60,7 @@ TABLES: dict[str, TableContract] = {
         _table("orderflow_events", _M, Stage.LIQUIDITY, "market", "OrderflowEvents"),
         _table("smc_events", _M, Stage.STRUCTURE, "market", "SmcEvents"),
         _table("wyckoff_events", _M, Stage.STRUCTURE, "market", "WyckoffEvents"),
+        _table("wyckoff_schematics", _M, Stage.STRUCTURE, "market", "WyckoffSchematics"),
         _table("points_of_interest", _M, Stage.STRUCTURE, "market", "PointsOfInterest"),
         _table("anchored_vwap", _M, Stage.STRUCTURE, "market", "AnchoredVwap"),
         _table("technical_factors", _M, Stage.FACTORS, "market", "TechnicalFactors"),

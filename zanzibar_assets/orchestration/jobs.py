@@ -28,6 +28,7 @@ MARKET_TABLES = (
     "orderflow_events",
     "smc_events",
     "wyckoff_events",
+    "wyckoff_schematics",
     "points_of_interest",
     "anchored_vwap",
     "technical_factors",

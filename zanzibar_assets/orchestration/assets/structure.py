@@ -42,6 +42,20 @@ def wyckoff_events(inputs: Inputs) -> pl.DataFrame:
 
 
 @table_asset(
+    reads=["contract_rolls", "bars"],
+    modules=["analysis.contract_history", "analysis.schematics"],
+    sections=["analysis"],
+    owner="team:quant",
+)
+def wyckoff_schematics(inputs: Inputs) -> pl.DataFrame:
+    """What Wyckoff ranges turned out to be, in retrospect; for people and reports, never a feature."""
+    from zanzibar_assets.analysis.schematics import build_wyckoff_schematics
+
+    history = level_history(inputs, "bars", inputs.config.analysis.history_sessions)
+    return build_wyckoff_schematics(inputs.read("bars"), history, inputs.instrument, inputs.config)
+
+
+@table_asset(
     reads=["contract_rolls", "bars", "smc_events", "liquidity_sweeps"],
     modules=["analysis.contract_history", "analysis.poi", "analysis.events"],
     sections=["analysis"],

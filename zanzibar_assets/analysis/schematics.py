@@ -1,0 +1,130 @@
+"""The ``wyckoff_schematics`` table: which schematic it was, told when it is over.
+
+Events and phases are published as they happen and never relabelled; what a range turned out to be is
+another question, answered here in retrospect: one row a schematic, known at the close that ended it
+(markup or markdown, a failure, or the climax that began the next one).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+import polars as pl
+
+from zanzibar_assets.analysis.engine import Row
+from zanzibar_assets.analysis.events import EventWriter, join_bars
+from zanzibar_assets.analysis.wyckoff import SESSION_PARAMS
+from zanzibar_assets.analysis.wyckoff_engine import wyckoff
+from zanzibar_assets.analysis.wyckoff_rules import wyckoff_definitions
+from zanzibar_assets.vocabulary import EVENT_TS, KNOWN_AT
+
+if TYPE_CHECKING:
+    from zanzibar_assets.config import Config
+    from zanzibar_assets.instruments import Instrument
+
+TABLE = "wyckoff_schematics"
+CLIMAXES: Final = ("sc", "bc")
+PRELIMINARY: Final = ("ps", "psy")
+TRENDS: Final = ("markup", "markdown")
+
+
+@dataclass(slots=True)
+class Schematic:
+    """Rows of one schematic, from its first climax on."""
+
+    rows: list[Row] = field(default_factory=list)
+    climax: Row | None = None
+    outcome: str = "open"
+
+    @property
+    def path(self) -> str:
+        """Kinds in their order."""
+        return " ".join(row.kind for row in self.rows)
+
+    def last(self, *kinds: str) -> Row | None:
+        """Last row of some kinds."""
+        return next((row for row in reversed(self.rows) if row.kind in kinds), None)
+
+
+def schematics(rows: Iterable[Row]) -> list[Schematic]:
+    """Schematics of one machine's rows, each in the order in which the machine gave them.
+
+    ``outcome``: trend (it ran its course), failed, or open where the rows end before it does.
+    """
+    found: list[Schematic] = []
+    for row in rows:
+        if row.kind in PRELIMINARY:
+            continue
+        if row.kind in CLIMAXES and not (found and _goes_on(found[-1])):
+            found.append(Schematic())
+        if not found:
+            continue  # the rows at hand begin in the middle of a schematic
+        now = found[-1]
+        now.rows.append(row)
+        if row.kind in CLIMAXES:
+            now.climax = row
+        if row.kind in TRENDS:
+            now.outcome = "trend"
+        elif row.attrs["phase"] is None:
+            now.outcome = "failed"
+    return found
+
+
+def _goes_on(schematic: Schematic) -> bool:
+    return schematic.outcome == "open"
+
+
+def build_wyckoff_schematics(
+    bars: pl.DataFrame, bars_history: pl.DataFrame, instrument: Instrument, config: Config
+) -> pl.DataFrame:
+    """WyckoffSchematics of the schematics that ended within the session, begun there or in the history.
+
+    ``event_ts`` is the open of the climax bar, ``known_at`` the close that ended the schematic: not a
+    bar earlier is any of the row known.
+    """
+    from zanzibar_assets.contracts.registry import conform, empty
+
+    del config
+    if not bars.height:
+        return empty(TABLE)
+    joined = join_bars(bars, bars_history)
+    writer = EventWriter(joined, instrument, wyckoff_definitions(SESSION_PARAMS))
+    rows = wyckoff(joined.series, SESSION_PARAMS)
+    ended = [
+        schematic
+        for machine in ("accumulation", "distribution")
+        for schematic in schematics(row for row in rows if row.attrs["schematic"] == machine)
+        if schematic.outcome != "open" and schematic.rows[-1].known_idx >= joined.first
+    ]
+    if not ended:
+        return empty(TABLE)
+    frame = pl.DataFrame([_record(schematic, writer) for schematic in ended], infer_schema_length=None)
+    stamped = frame.with_columns(pl.col(EVENT_TS, KNOWN_AT).cast(pl.Datetime("us", "UTC")))
+    return conform(TABLE, stamped.sort(KNOWN_AT, EVENT_TS, "schematic"))
+
+
+def _record(schematic: Schematic, writer: EventWriter) -> dict[str, Any]:
+    climax, end = schematic.climax, schematic.rows[-1]
+    assert climax is not None, "a schematic begins with its climax"
+    rally, spring = schematic.last("ar"), schematic.last("spring", "utad")
+    joined, definition = writer.joined, writer.definitions[climax.kind]
+    return {
+        EVENT_TS: writer.event_us(climax),
+        KNOWN_AT: writer.known_us(end),
+        "schematic": climax.attrs["schematic"],
+        "outcome": schematic.outcome,
+        "climax_ticks": climax.level,
+        "rally_ticks": None if rally is None else rally.level,
+        "end_ticks": end.level,
+        "bars": end.known_idx - climax.event_idx + 1,
+        "events": len(schematic.rows),
+        "spring_type": None if spring is None else spring.attrs.get("spring_type"),
+        "path": schematic.path,
+        "first_id": writer.event_id(schematic.rows[0]),
+        "last_id": writer.event_id(end),
+        "timeframe_seconds": joined.seconds,
+        "def_version": definition.version,
+        "params_hash": definition.params_hash,
+    }
