@@ -8,12 +8,11 @@ but the frame and its partition, and the server gives back the bytes that it was
 
 from __future__ import annotations
 
-import hashlib
 import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import polars as pl
@@ -75,9 +74,21 @@ def schema_names(frame: pl.DataFrame) -> dict[str, str]:
     return {name: type_name(name, kind) for name, kind in frame.schema.items()}
 
 
-def new_digest(schema: Mapping[str, str]) -> hashlib.blake2b:
-    """A blake2b that knows the columns; the stream's bytes follow."""
-    return hashlib.blake2b(repr(list(schema.items())).encode(), digest_size=16)
+class Digest(Protocol):
+    """A running hash of a stream."""
+
+    def update(self, data: bytes | memoryview, /) -> None:
+        """Take further bytes."""
+        ...
+
+    def hexdigest(self) -> str:
+        """Hash of the bytes so far."""
+        ...
+
+
+def columns_mark(schema: Mapping[str, str]) -> bytes:
+    """What a stream's hash begins with: the columns, which the stream itself does not name."""
+    return repr(list(schema.items())).encode()
 
 
 def encode(frame: pl.DataFrame, key: PartitionKey | None) -> Iterator[bytes]:

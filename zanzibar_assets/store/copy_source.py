@@ -5,11 +5,12 @@ While the driver sends one piece, the next ones are made; at most ``AHEAD`` piec
 
 from __future__ import annotations
 
-import hashlib
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
+
+from zanzibar_assets.store.copy_format import Digest
 
 AHEAD = 3
 
@@ -20,7 +21,7 @@ class CopySource:
     An error of the encoding is raised by ``read``. Leaving the ``with`` block ends the thread.
     """
 
-    def __init__(self, pieces: Iterator[bytes], digest: hashlib.blake2b) -> None:
+    def __init__(self, pieces: Iterator[bytes], digest: Digest) -> None:
         self.digest = digest
         self.count = 0
         self._pieces = pieces

@@ -14,7 +14,7 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 from zanzibar_assets.store import postgres_tables as tables
-from zanzibar_assets.store.copy_format import encode, new_digest
+from zanzibar_assets.store.copy_format import Digest, columns_mark, encode
 from zanzibar_assets.store.postgres_tables import Place
 
 if TYPE_CHECKING:
@@ -51,11 +51,13 @@ class Children:
         """Columns of the partitioned table with their SQL types."""
         return {**tables.partition_definitions(place.key), **tables.frame_definitions(columns)}
 
-    def digest(self, place: Place, columns: Mapping[str, str]) -> hashlib.blake2b:
-        """Hash that knows the columns and the partition; the stream's bytes follow."""
-        found = new_digest(columns)
-        found.update(str(place.key).encode())
-        return found
+    def digest(self, place: Place, columns: Mapping[str, str]) -> Digest:
+        """Hash that knows the columns and the partition; the stream's bytes follow.
+
+        SHA-256, which processors have instructions for: it competes with the encoder for the same
+        core, and blake2b took a seventh of a whole write.
+        """
+        return hashlib.sha256(columns_mark(columns) + str(place.key).encode())
 
     def encode(self, place: Place, frame: pl.DataFrame) -> Iterator[bytes]:
         """The frame's columns alone."""

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from zanzibar_assets.store import postgres_tables as tables
-from zanzibar_assets.store.copy_format import encode, new_digest
+from zanzibar_assets.store.copy_format import Digest, columns_mark, encode
 from zanzibar_assets.store.postgres_tables import Place
 from zanzibar_assets.store.timescale import Timescale, hypertable_statements
 
@@ -49,9 +49,9 @@ class Rows:
         partition = {name: "date" if name == "partition_session" else "text" for name in _values(place)}
         return {**partition, "row_no": "integer", **tables.frame_definitions(columns)}
 
-    def digest(self, place: Place, columns: Mapping[str, str]) -> hashlib.blake2b:
+    def digest(self, place: Place, columns: Mapping[str, str]) -> Digest:
         """Hash that knows the columns; the stream names the partition."""
-        return new_digest(columns)
+        return hashlib.blake2b(columns_mark(columns), digest_size=16)
 
     def encode(self, place: Place, frame: pl.DataFrame) -> Iterator[bytes]:
         """The partition's columns, ``row_no`` and the frame's columns."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from zanzibar_assets.errors import StoreError
+from zanzibar_assets.store.copy_format import Digest
 
 if TYPE_CHECKING:
     import polars as pl
@@ -73,7 +74,7 @@ class Layout(Protocol):
         """Columns of that table with their SQL types."""
         ...
 
-    def digest(self, place: Place, columns: Mapping[str, str]) -> hashlib.blake2b:
+    def digest(self, place: Place, columns: Mapping[str, str]) -> Digest:
         """A hash that knows columns and partition; the stream's bytes follow."""
         ...
 
