@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from zanzibar_assets.ingestion._depth_kernels import columns
 from zanzibar_assets.ingestion._level_kernels import (
     BATCHES,
     BEFORE_SNAPSHOT,
@@ -14,6 +15,7 @@ from zanzibar_assets.ingestion._level_kernels import (
     FRESH,
     LAST_STAMP,
     LOCKED,
+    MIDNIGHT,
     ONE_SIDED,
     OUT_OF_ORDER,
     PENDING,
@@ -42,11 +44,22 @@ def _same_row(row: int, other: int, out_keys: Ints, out_sizes: Floats) -> bool:
 
 
 @compiled
-def _next_instant(stamp: int, every_us: int) -> int:
-    """First grid instant strictly after ``stamp``: multiples of the step since UTC midnight."""
-    midnight = stamp - stamp % US_PER_DAY
-    instant = midnight + ((stamp - midnight) // every_us + 1) * every_us
-    return min(instant, midnight + US_PER_DAY)
+def _next_instant(stamp: int, every_us: int, state: Ints) -> int:
+    """First grid instant strictly after ``stamp``: multiples of the step since UTC midnight.
+
+    Dividing whole numbers of 64 bits is slow: the midnight is kept, and the steps are counted in
+    floating point, which is exact within a day but for the last one, and that is put right.
+    """
+    since = stamp - state[MIDNIGHT]
+    if since < 0 or since >= US_PER_DAY:
+        state[MIDNIGHT] = stamp - stamp % US_PER_DAY
+        since = stamp - state[MIDNIGHT]
+    steps = int(float(since) / float(every_us)) + 1
+    if (steps - 1) * every_us > since:
+        steps -= 1
+    elif steps * every_us <= since:
+        steps += 1
+    return int(state[MIDNIGHT]) + min(steps * every_us, US_PER_DAY)
 
 
 @compiled
@@ -113,6 +126,7 @@ def replay(
     the row before).
     """
     rows = 1 if mode == ON_CHANGE else 0
+    shown = -1  # the row of this call that holds what was shown last
     start, last = 0, held.shape[1] - 1
     for i in range(len(stamps)):
         if flags[i] & 1 == 0:
@@ -121,7 +135,8 @@ def replay(
             break
         stamp = _in_order(stamps[i], state, counters)
         if mode == ON_GRID and state[PENDING] >= 0 and stamp >= state[PENDING]:
-            write_row(rows, held, places, words, blocks, state, out_keys, out_sizes)
+            write_row(rows, shown, held, places, words, blocks, state, out_keys, out_sizes)
+            shown = rows
             out_stamps[rows] = state[PENDING]
             out_last[rows] = -1
             out_fresh[rows] = state[FRESH] > 0
@@ -136,18 +151,71 @@ def replay(
             continue
         if mode == ON_GRID:
             if state[PENDING] < 0:  # otherwise the batch lies before the instant that is pending
-                state[PENDING] = _next_instant(stamp, every_us)
+                state[PENDING] = _next_instant(stamp, every_us, state)
             continue
-        write_row(rows, held, places, words, blocks, state, out_keys, out_sizes)
         fresh = state[FRESH] > 0
         state[FRESH] = 0
+        write_row(rows, shown, held, places, words, blocks, state, out_keys, out_sizes)
+        shown = rows
         if mode == ON_CHANGE and _same_row(rows, rows - 1, out_keys, out_sizes):
+            shown = rows - 1
             continue
         out_stamps[rows] = stamp
         out_last[rows] = i
         out_fresh[rows] = fresh
         rows += 1
     return rows, start
+
+
+@compiled
+def replay_columns(
+    stamps: Ints,
+    keys: Ints,
+    sizes: Floats,
+    commands: NDArray[np.uint8],
+    flags: NDArray[np.uint8],
+    held: Floats,
+    places: Words,
+    words: Words,
+    blocks: Words,
+    state: Ints,
+    counters: Ints,
+    mode: int,
+    every_us: int,
+    skip_unseeded: bool,
+    tile_stamps: Ints,
+    tile_last: Ints,
+    tile_fresh: NDArray[np.bool_],
+    tile_keys: Ints,
+    tile_sizes: Floats,
+    tick_size: float,
+    power: float,
+    out_stamps: Ints,
+    out_prices: Floats,
+    out_sizes: Floats,
+    missing: NDArray[np.bool_],
+) -> tuple[int, int]:
+    """``replay`` and ``columns`` by tiles that stay in the first cache; (rows, records consumed).
+
+    Stops when the output has no room for another tile. Not for rows on change.
+    """
+    total, done, room = 0, 0, len(tile_stamps)
+    rows = room
+    while rows == room and total + room <= len(out_stamps):
+        rows, used = replay(
+            stamps[done:], keys[done:], sizes[done:], commands[done:], flags[done:],
+            held, places, words, blocks, state, counters, mode, every_us, skip_unseeded,
+            tile_stamps, tile_last, tile_fresh, tile_keys, tile_sizes,
+        )  # fmt: skip
+        end = total + rows
+        columns(
+            tile_keys[:rows], tile_sizes[:rows], tick_size, power,
+            out_prices[:, total:end], out_sizes[:, total:end], missing,
+        )  # fmt: skip
+        for row in range(rows):
+            out_stamps[total + row] = tile_stamps[row]
+        total, done = end, done + used
+    return total, done
 
 
 @compiled

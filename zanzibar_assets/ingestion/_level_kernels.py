@@ -25,16 +25,20 @@ Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Words = NDArray[np.uint64]
 
-BEST_BID, BEST_ASK, PENDING, LAST_STAMP, SNAPSHOT_SEEN, FRESH = range(6)
-"""Slots of the state: place of each best level (-1: none), pending grid instant (-1: none), running
-stamp, whether a CLEAR was seen, and whether one has come since the last batch that was due for a row."""
-STATE_SLOTS = 6
+BEST_BID, BEST_ASK, CHANGED_BID, CHANGED_ASK, FLOOR_BID, FLOOR_ASK = range(6)
+PENDING, LAST_STAMP, SNAPSHOT_SEEN, FRESH, MIDNIGHT = range(6, 11)
+"""Slots of the state. By side: place of the best level (-1: none), what changed among the levels shown
+since the last row (bits SIZES, ORDER), place of the last one shown (-1: fewer than wanted were there).
+Pending grid instant (-1: none), running stamp, whether a CLEAR was seen, whether one has come since the
+last batch that was due for a row, and the UTC midnight before the last instant that was looked for."""
+STATE_SLOTS = 11
+SIZES, ORDER = 1, 2
 BATCHES, CROSSED, LOCKED, UNKNOWN_DELETES, CLEARS, OUT_OF_ORDER, BEFORE_SNAPSHOT, ONE_SIDED = range(8)
 """Slots of the counter array."""
 COUNTER_SLOTS = 8
 SMALLEST = 1 << 12
 _Function = TypeVar("_Function", bound=Callable[..., Any])
-_ONE, _ALL = np.uint64(1), np.uint64(0xFFFFFFFFFFFFFFFF)
+_ONE, _SIX, _LOW, _ALL = np.uint64(1), np.uint64(6), np.uint64(63), np.uint64(0xFFFFFFFFFFFFFFFF)
 
 
 def compiled(function: _Function) -> _Function:
@@ -51,9 +55,8 @@ class Levels(NamedTuple):
     blocks: Words
 
 
-@intrinsic
-def _leading_zeros(context: Any, word: Any) -> Any:
-    """Zero bits above the highest one of a word that is not zero."""
+def _count_leading_zeros(context: Any, word: Any) -> Any:
+    """Zero bits above the highest one of a word that is not zero: one instruction of the processor."""
 
     def generate(target: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.ctlz(arguments[0], target.get_constant(types.boolean, 1))
@@ -61,54 +64,59 @@ def _leading_zeros(context: Any, word: Any) -> Any:
     return types.uint64(types.uint64), generate
 
 
-@compiled
-def _highest(word: Any) -> Any:
-    return 63 - np.int64(_leading_zeros(word))  # type: ignore[call-arg]  # an intrinsic gives itself its context
+_leading_zeros: Any = intrinsic(_count_leading_zeros)
 
 
 @compiled
-def _under(at: int) -> Any:
+def _under(at: Any) -> Any:
     """Bits of a word below the place's own."""
-    return (_ONE << np.uint64(at & 63)) - _ONE
+    return (_ONE << (at & _LOW)) - _ONE
 
 
 @compiled
-def _below(places: Words, words: Words, blocks: Words, side: int, at: int) -> Any:
-    """Highest place below ``at`` that holds a level, -1 when there is none."""
-    word = at >> 6
+def _below(places: Words, words: Words, blocks: Words, side: Any, at: Any) -> Any:
+    """Highest place below ``at`` that holds a level, -1 when there is none.
+
+    Here and below places are unsigned: an index that may be negative costs a comparison.
+    """
+    word = at >> _SIX
     found = places[side, word] & _under(at)
     if found == 0:
-        block = word >> 6
+        block = word >> _SIX
         found = words[side, block] & _under(word)
         if found == 0:
-            far = block >> 6
+            far = block >> _SIX
             found = blocks[side, far] & _under(block)
             while found == 0 and far > 0:
-                far -= 1
+                far -= _ONE
                 found = blocks[side, far]
             if found == 0:
                 return -1
-            block = (far << 6) + _highest(found)
+            block = (far << _SIX) + _LOW - _leading_zeros(found)
             found = words[side, block]
-        word = (block << 6) + _highest(found)
+        word = (block << _SIX) + _LOW - _leading_zeros(found)
         found = places[side, word]
-    return (word << 6) + _highest(found)
+    return np.int64((word << _SIX) + _LOW - _leading_zeros(found))
 
 
 @compiled
-def _mark(places: Words, words: Words, blocks: Words, side: int, at: int) -> None:
-    places[side, at >> 6] |= _ONE << np.uint64(at & 63)
-    words[side, at >> 12] |= _ONE << np.uint64((at >> 6) & 63)
-    blocks[side, at >> 18] |= _ONE << np.uint64((at >> 12) & 63)
+def _mark(places: Words, words: Words, blocks: Words, side: Any, at: Any) -> None:
+    word = at >> _SIX
+    block = word >> _SIX
+    places[side, word] |= _ONE << (at & _LOW)
+    words[side, block] |= _ONE << (word & _LOW)
+    blocks[side, block >> _SIX] |= _ONE << (block & _LOW)
 
 
 @compiled
-def _unmark(places: Words, words: Words, blocks: Words, side: int, at: int) -> None:
-    places[side, at >> 6] &= _ALL ^ (_ONE << np.uint64(at & 63))
-    if places[side, at >> 6] == 0:
-        words[side, at >> 12] &= _ALL ^ (_ONE << np.uint64((at >> 6) & 63))
-        if words[side, at >> 12] == 0:
-            blocks[side, at >> 18] &= _ALL ^ (_ONE << np.uint64((at >> 12) & 63))
+def _unmark(places: Words, words: Words, blocks: Words, side: Any, at: Any) -> None:
+    word = at >> _SIX
+    block = word >> _SIX
+    places[side, word] &= _ALL ^ (_ONE << (at & _LOW))
+    if places[side, word] == 0:
+        words[side, block] &= _ALL ^ (_ONE << (word & _LOW))
+        if words[side, block] == 0:
+            blocks[side, block >> _SIX] &= _ALL ^ (_ONE << (block & _LOW))
 
 
 @compiled
@@ -116,10 +124,12 @@ def _clear(held: Floats, places: Words, words: Words, blocks: Words, state: Ints
     for side in range(2):
         at = state[BEST_BID + side]
         while at >= 0:
-            held[side, at] = 0.0
-            _unmark(places, words, blocks, side, at)
-            at = _below(places, words, blocks, side, at)
+            place = np.uint64(at)
+            held[side, place] = 0.0
+            _unmark(places, words, blocks, side, place)
+            at = _below(places, words, blocks, side, place)
         state[BEST_BID + side] = -1
+        state[CHANGED_BID + side] = ORDER
 
 
 @compiled
@@ -143,25 +153,34 @@ def apply(
             counters[CLEARS] += 1
         return
     side = command & 1
+    index = np.uint64(side)
     at = key if side == 0 else held.shape[1] - 1 - key
-    before = held[side, at]
+    place = np.uint64(at)
+    before = held[index, place]
+    change = ORDER
     if command < 6 and size > 0.0:
-        held[side, at] = size
+        held[index, place] = size
         if before == 0.0:
-            _mark(places, words, blocks, side, at)
+            _mark(places, words, blocks, index, place)
             state[BEST_BID + side] = max(at, state[BEST_BID + side])
+        else:
+            change = SIZES
     elif before == 0.0:
         counters[UNKNOWN_DELETES] += 1
+        return
     else:
-        held[side, at] = 0.0
-        _unmark(places, words, blocks, side, at)
+        held[index, place] = 0.0
+        _unmark(places, words, blocks, index, place)
         if at == state[BEST_BID + side]:
-            state[BEST_BID + side] = _below(places, words, blocks, side, at)
+            state[BEST_BID + side] = _below(places, words, blocks, index, place)
+    if at >= state[FLOOR_BID + side]:
+        state[CHANGED_BID + side] |= change
 
 
 @compiled
-def write_row(
+def _write_side(
     row: int,
+    side: int,
     held: Floats,
     places: Words,
     words: Words,
@@ -170,25 +189,68 @@ def write_row(
     out_keys: Ints,
     out_sizes: Floats,
 ) -> None:
-    """Top of both sides into row ``row``; size 0 marks a level that is not there."""
+    """Top of a side into row ``row``; size 0 marks a level that is not there."""
+    wanted, last, to = np.uint64(out_keys.shape[1] // 2), held.shape[1] - 1, np.uint64(row)
+    index, at = np.uint64(side), state[BEST_BID + side]
+    column = index * wanted
+    end = column + wanted
+    state[FLOOR_BID + side] = -1
+    while column < end and at >= 0:
+        word = np.uint64(at) >> _SIX  # the levels of a word are taken off it one by one
+        found = places[index, word] & (_ALL >> (_LOW - (np.uint64(at) & _LOW)))
+        while found != 0 and column < end:
+            bit = _LOW - _leading_zeros(found)
+            place = (word << _SIX) + bit
+            out_keys[to, column] = last - np.int64(place) if side else np.int64(place)
+            out_sizes[to, column] = held[index, place]
+            found ^= _ONE << bit
+            column += _ONE
+            if column == end:
+                state[FLOOR_BID + side] = np.int64(place)
+        if column < end:
+            at = _below(places, words, blocks, index, word << _SIX)
+    while column < end:
+        out_keys[to, column] = 0
+        out_sizes[to, column] = 0.0
+        column += _ONE
+
+
+@compiled
+def write_row(
+    row: int,
+    before: int,
+    held: Floats,
+    places: Words,
+    words: Words,
+    blocks: Words,
+    state: Ints,
+    out_keys: Ints,
+    out_sizes: Floats,
+) -> None:
+    """Top of both sides into row ``row``; row ``before`` holds what was shown last (-1: none does).
+
+    Where no level came or went among those shown, the prices are that row's and only sizes are read.
+    """
     wanted, last = out_keys.shape[1] // 2, held.shape[1] - 1
+    to, base = np.uint64(row), np.uint64(max(before, 0))
     for side in range(2):
-        at, column, end = state[BEST_BID + side], side * wanted, (side + 1) * wanted
-        while column < end and at >= 0:
-            out_keys[row, column] = last - at if side else at
-            out_sizes[row, column] = held[side, at]
-            at = _below(places, words, blocks, side, at)
-            column += 1
-        while column < end:
-            out_keys[row, column] = 0
-            out_sizes[row, column] = 0.0
-            column += 1
+        changed = state[CHANGED_BID + side]
+        state[CHANGED_BID + side] = 0
+        if before < 0 or changed & ORDER:
+            _write_side(row, side, held, places, words, blocks, state, out_keys, out_sizes)
+            continue
+        for column in range(np.uint64(side * wanted), np.uint64((side + 1) * wanted)):
+            key, size = out_keys[base, column], out_sizes[base, column]
+            out_keys[to, column] = key
+            if changed and size > 0.0:
+                size = held[np.uint64(side), np.uint64(last - key if side else key)]
+            out_sizes[to, column] = size
 
 
 def new_state() -> tuple[Ints, Ints]:
     """State and counters of an empty book."""
     state = np.zeros(STATE_SLOTS, dtype=np.int64)
-    state[[BEST_BID, BEST_ASK, PENDING]] = -1
+    state[[BEST_BID, BEST_ASK, FLOOR_BID, FLOOR_ASK, PENDING]] = -1
     return state, np.zeros(COUNTER_SLOTS, dtype=np.int64)
 
 

@@ -19,6 +19,8 @@ from zanzibar_assets.ingestion.depth_arrays import DepthArrays
 
 CHUNK_RECORDS = 1 << 17
 """3 MB of a file: what is decoded of it stays in the processor's caches until it is applied."""
+TILE_ROWS = 64
+"""20 kB of rows at ten levels: they are turned into columns within the first cache."""
 RUN_ROWS = 2_048
 """0.7 MB of rows at ten levels: they are turned into columns while they are in the cache."""
 MAX_LEVELS = 1_000
@@ -38,6 +40,20 @@ class TopRows(NamedTuple):
     fresh: NDArray[np.bool_]
     keys: NDArray[np.int64]
     sizes: NDArray[np.float64]
+
+
+class ColumnRoom(NamedTuple):
+    """Where rows go as columns: tick size, ten to its decimals (0: exact without rounding), arrays.
+
+    ``prices`` and ``sizes`` are of shape (columns, rows); ``missing`` marks columns that lack a level.
+    """
+
+    tick_size: float
+    power: float
+    stamps_us: NDArray[np.int64]
+    prices: NDArray[np.float64]
+    sizes: NDArray[np.float64]
+    missing: NDArray[np.bool_]
 
 
 @dataclass
@@ -69,6 +85,7 @@ class Book:
         self._held: Any = self._levels.new_levels(0)
         self._ranked: NDArray[np.int64] | None = None
         self._last_row = self._no_row()
+        self._tile = self._room(TILE_ROWS)
 
     def feed(self, records: DepthArrays) -> tuple[TopRows, int]:
         """Rows of the whole batches in a run of records, and how many records they consumed."""
@@ -108,6 +125,21 @@ class Book:
     def _no_row(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         return np.zeros(2 * self.levels, dtype=np.int64), np.zeros(2 * self.levels)
 
+    def fill(self, records: DepthArrays, columns: ColumnRoom) -> tuple[int, int] | None:
+        """``feed`` straight into columns of prices; (rows, records consumed), fewer when they are full.
+
+        None, and nothing done, where rows are wanted on change or keys are no places.
+        """
+        placed = self._places(records)
+        if self.on_change or self._ranked is not None:
+            return None
+        mode = self._kernels.ON_GRID if self.every_us else self._kernels.EVERY_BATCH
+        rows, consumed = self._kernels.replay_columns(
+            *records._replace(keys=placed), *self._held, self.state, self.counters,
+            mode, self.every_us, self.skip_unseeded, *self._tile, *columns,
+        )  # fmt: skip
+        return int(rows), int(consumed)
+
     def _places(self, records: DepthArrays) -> NDArray[np.int64]:
         """Places of the records' keys, after making room for them."""
         low, high = self._kernels.priced_span(records.keys, records.commands)
@@ -126,7 +158,7 @@ class Book:
         stood = [self._levels.standing(self._held, side) for side in (0, 1)]
         keys = [self._key_of(at) for at, _ in stood]
         self._held, self._ranked = self._levels.new_levels(places), ranked
-        self.state[: self._levels.PENDING] = -1
+        self.state[[self._levels.BEST_BID, self._levels.BEST_ASK]] = -1
         for side, (_, sizes) in enumerate(stood):
             self._levels.put(self._held, self.state, side, self._place_of(keys[side]), sizes)
 
@@ -147,7 +179,7 @@ class Book:
         pending = int(self.state[self._levels.PENDING])
         top = self._room(1 if self.every_us and pending >= 0 else 0)
         if len(top.stamps_us):
-            self._levels.write_row(0, *self._held, self.state, top.keys, top.sizes)
+            self._levels.write_row(0, -1, *self._held, self.state, top.keys, top.sizes)
             top.stamps_us[0], top.last[0], top.fresh[0] = pending, -1, self.state[self._levels.FRESH] > 0
             self.state[self._levels.PENDING] = -1
         return self._keyed(top)

@@ -42,18 +42,60 @@ def depth_arrays(records: NDArray[np.void], scale: Scale) -> tuple[DepthArrays, 
     return DepthArrays(unix, keys, sizes, commands, records["flags"].copy()), defect
 
 
-def decode_block(records: NDArray[np.void], scale: Scale, tally: NDArray[np.int64]) -> DepthArrays:
-    """Arrays for the book from file records; adds to the slots of ``_depth_kernels`` in ``tally``."""
-    from zanzibar_assets.ingestion import _depth_kernels
+class DepthBuffer:
+    """Room for decoded records that is used again and again; ``count`` records wait in it.
 
-    count = len(records)
-    arrays = DepthArrays(
+    Fresh memory costs as much as decoding into it: the system clears every page of it first.
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._arrays = _room(0)
+
+    @property
+    def records(self) -> DepthArrays:
+        """What waits, in arrays that the next call overwrites."""
+        return DepthArrays._make(column[: self.count] for column in self._arrays)
+
+    def add(self, records: NDArray[np.void], scale: Scale, tally: NDArray[np.int64]) -> None:
+        """Decode file records behind what waits."""
+        end = self.count + len(records)
+        if end > len(self._arrays.flags):
+            room = _room(max(end, 2 * self.count) - self.count)
+            self._arrays = joined([self.records, room])
+        decode_into(records, scale, tally, DepthArrays._make(c[self.count : end] for c in self._arrays))
+        self.count = end
+
+    def drop(self, count: int) -> None:
+        """Take away the first ``count`` records."""
+        for column in self._arrays:
+            column[: self.count - count] = column[count : self.count].copy()
+        self.count -= count
+
+
+def _room(count: int) -> DepthArrays:
+    return DepthArrays(
         np.empty(count, dtype=np.int64),
         np.empty(count, dtype=np.int64),
         np.empty(count, dtype=np.float64),
         np.empty(count, dtype=np.uint8),
-        np.ascontiguousarray(records["flags"]),
+        np.empty(count, dtype=np.uint8),
     )
+
+
+def decode_block(records: NDArray[np.void], scale: Scale, tally: NDArray[np.int64]) -> DepthArrays:
+    """Arrays for the book from file records; adds to the slots of ``_depth_kernels`` in ``tally``."""
+    arrays = _room(len(records))
+    decode_into(records, scale, tally, arrays)
+    return arrays
+
+
+def decode_into(
+    records: NDArray[np.void], scale: Scale, tally: NDArray[np.int64], arrays: DepthArrays
+) -> None:
+    """``decode_block`` into arrays that are there."""
+    from zanzibar_assets.ingestion import _depth_kernels
+
     stamps, prices = records["stamp"], records["price"]
     kernel: Any = _depth_kernels.decode  # numba's stubs know no varargs
     kernel(
@@ -61,7 +103,7 @@ def decode_block(records: NDArray[np.void], scale: Scale, tally: NDArray[np.int6
         scale.price_multiplier, scale.tick_size or 0.0,
         scale.volume_multiplier, 10.0 ** decimals_of(scale.volume_multiplier), *arrays[:4], tally,
     )  # fmt: skip
-    return arrays
+    arrays.flags[:] = records["flags"]
 
 
 def joined(parts: list[DepthArrays]) -> DepthArrays:
