@@ -44,12 +44,19 @@ PRICED, QUOTED, RANGED = 1, 2, 4
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _defect(kind: int, o: float, h: float, low: float, c: float) -> int:
-    """Code of what the prices of a record cannot be; 0 when nothing."""
+    """Code of what the prices of a record cannot be; 0 when nothing.
+
+    A trade stands on its price alone: a quote beside it that cannot be true is absent.
+    """
+    if kind not in (BAR, QUOTE):
+        if not np.isfinite(c):
+            return NAN
+        return NONPOSITIVE if c <= 0 else 0
     if not (np.isfinite(o) and np.isfinite(h) and np.isfinite(low) and np.isfinite(c)):
         return NAN
     if c < 0 or (c == 0 and kind != QUOTE):
         return NONPOSITIVE
-    if kind != BAR:
+    if kind == QUOTE:
         return NONPOSITIVE if h < 0 or low < 0 else 0
     if o <= 0 or h <= 0 or low <= 0:
         return NONPOSITIVE

@@ -43,7 +43,13 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "count_over_int_max", "both", _Q, "a count or volume above 2,147,483,647", "Sierra calls it garbage"
     ),
-    Rule("nan_price", "both", _Q, "the price is no finite number", "there is no price"),
+    Rule(
+        "nan_price",
+        "both",
+        _Q,
+        "the price is no finite number (a quote beside a trade that is none counts as absent)",
+        "there is no price",
+    ),
     Rule("nonpositive_price", "both", _Q, "the price is zero or below", "no listed instrument trades there"),
     Rule(
         "bar_range",

@@ -206,14 +206,15 @@ def decode_plainly(
 
 def _defects(records: Records, kind: NDArray[np.uint8], stamp_ok: Bools) -> NDArray[np.uint8]:
     """Code of the first thing that cannot be true about each record; 0 when nothing."""
-    bar = kind == BAR
+    bar, quote = kind == BAR, kind == QUOTE
     o, h, lo, c = (records[name] for name in ("open", "high", "low", "close"))
-    finite = np.isfinite(o) & np.isfinite(h) & np.isfinite(lo) & np.isfinite(c)
+    # A trade stands on its price alone: a quote beside it that cannot be true is absent.
+    finite = np.isfinite(c) & ((~bar & ~quote) | (np.isfinite(o) & np.isfinite(h) & np.isfinite(lo)))
     counts = ("trades", "volume", "bid_volume", "ask_volume")
     over = np.logical_or.reduce([records[name] > formats.INT_MAX for name in counts])
     with np.errstate(invalid="ignore"):
         # A bid/ask update need not carry a price; its quote may be absent (0) but not negative.
-        nonpositive = np.where(kind == QUOTE, c < 0, c <= 0) | (~bar & ((h < 0) | (lo < 0)))
+        nonpositive = np.where(quote, (c < 0) | (h < 0) | (lo < 0), c <= 0)
         nonpositive |= bar & ((o <= 0) | (h <= 0) | (lo <= 0))
         broken = bar & ((h < np.maximum(o, c)) | (lo > np.minimum(o, c)))
     rules = (

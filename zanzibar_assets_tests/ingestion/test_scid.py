@@ -199,6 +199,18 @@ def test_what_cannot_be_true_is_named_and_kept(tmp_path, bad, defect):
     assert (frame["ts_utc"][1] is None) == (defect == "impossible_stamp")
 
 
+@pytest.mark.parametrize("quote", [float("nan"), float("inf"), -1.0])
+def test_a_quote_that_cannot_be_true_takes_no_trade_along(tmp_path, quote):
+    no_ask, no_bid = record(T, 0.0, quote, 100.0, 100.0), record(T, 0.0, 100.25, quote, 100.0)
+    frame = decode(tmp_path, no_ask, no_bid)
+    assert frame["defect"].to_list() == [None, None]
+    assert frame["price"].to_list() == [100.0, 100.0]
+    assert frame["ask"].to_list() == [None, 100.25]
+    assert frame["bid"].to_list() == [100.0, None]
+    update = record(T, 0.0, quote, 100.0, 100.0, 1, 0)  # a bid/ask update is nothing but its quote
+    assert decode(tmp_path, update)["defect"].null_count() == 0
+
+
 def test_zero_size_and_exact_repeats_stay(tmp_path):
     flat = record(T, 100.0, 100.0, 100.0, 100.0, 1, 0)
     frame = decode(tmp_path, flat, flat, flat)
