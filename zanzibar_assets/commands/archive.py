@@ -12,7 +12,7 @@ import click
 
 if TYPE_CHECKING:
     from zanzibar_assets.config import Config
-    from zanzibar_assets.ingestion.depth_archive import Archived
+    from zanzibar_assets.ingestion.depth_archive_files import Archived
 
 
 @click.command(
@@ -34,7 +34,9 @@ def command(
     """Copy depth files whose UTC day is over into the archive, compressed and read back to compare.
 
     Sierra Chart keeps about thirty days of depth. A file that is another one later makes a further
-    version. A restored file is put where market data is looked for when Sierra's folder lacks it.
+    version. Every stored copy is read again: a damaged one is made anew while its source is there, else
+    it is named and the exit code is 1. A restored file is put where market data is looked for when
+    Sierra's folder lacks it.
     """
     from zanzibar_assets.config import load_config
     from zanzibar_assets.errors import UsageError
@@ -42,8 +44,12 @@ def command(
     config = load_config()
     if restore is None and (version is not None or out is not None):
         raise UsageError("--version and --out belong to --restore", action="add --restore NAME")
+    if out is not None and not out.is_dir():
+        raise UsageError(f"--out {out} cannot be written", expected="a folder that exists")
     result = _archive(config, sierra_data) if restore is None else _restore(config, restore, version, out)
     click.echo(json.dumps(result) if as_json else "\n".join(_lines(result)))
+    if result.get("damaged"):
+        raise click.exceptions.Exit(1)
 
 
 def _archive(config: Config, sierra_data: Path | None) -> dict[str, Any]:
@@ -65,17 +71,24 @@ def _archive(config: Config, sierra_data: Path | None) -> dict[str, Any]:
         "archived": [asdict(note) for note in done.archived],
         "unchanged": list(done.unchanged),
         "left": [{"source": name, "reason": reason} for name, reason in done.left],
+        "repaired": [asdict(note) for note in done.repaired],
+        "damaged": [asdict(note) for note in done.damaged],
         "held": _held(kept),
     }
 
 
-def _held(kept: list[Archived]) -> dict[str, int]:
+def _held(kept: list[Archived]) -> dict[str, Any]:
     return {
         "files": len({note.source for note in kept}),
         "versions": len(kept),
         "bytes": sum(note.bytes for note in kept),
         "compressed_bytes": sum(note.compressed_bytes for note in kept),
-    }
+        "copies": [
+            {"source": note.source, "version": note.version, "bytes": note.bytes,
+             "compressed_bytes": note.compressed_bytes, "archived_at": note.archived_at}
+            for note in kept
+        ],
+    }  # fmt: skip
 
 
 def _restore(config: Config, name: str, version: int | None, out: Path | None) -> dict[str, Any]:
@@ -95,9 +108,24 @@ def _lines(result: dict[str, Any]) -> list[str]:
     ]
     lines += [f"left       {item['source']}: {item['reason']}" for item in result["left"]]
     held = result["held"]
+    lines += [
+        f"held       {copy['source']} version {copy['version']}: "
+        f"{copy['compressed_bytes']} of {copy['bytes']} bytes, archived {copy['archived_at']}"
+        for copy in held["copies"]
+    ]
+    lines += [
+        f"repaired   {note['source']} version {note['version']}: the stored copy was damaged; "
+        f"made anew from its source, the damaged one kept as {note['file']}*.damaged"
+        for note in result["repaired"]
+    ]
+    lines += [
+        f"damaged    {note['source']} version {note['version']}: the stored copy {note['file']} is not what "
+        "was archived, and Sierra's folder has no file with those bytes: bring the copy back from a backup"
+        for note in result["damaged"]
+    ]
     return [
         *lines,
         f"{len(result['archived'])} archived, {len(result['unchanged'])} unchanged, "
-        f"{len(result['left'])} left; "
+        f"{len(result['left'])} left, {len(result['repaired'])} repaired, {len(result['damaged'])} damaged; "
         f"{held['files']} files in {result['archive']}, {held['compressed_bytes']} of {held['bytes']} bytes",
     ]

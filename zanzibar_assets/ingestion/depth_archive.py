@@ -2,58 +2,61 @@
 
 ``<archive>/<symbol>/<file>.zst`` is plain Zstandard, which any ``zstd -d`` reads, with a JSON note of
 the source beside it. Each copy was read back and compared before it got its name. A source that is
-another one later makes a further version; nothing is overwritten. Bytes are read in blocks: memory
-does not grow with the file. Level 3 makes real depth files 4.5 times smaller at 280 MB/s of one
-core; level 9 gains 2 to 5 % at a sixth of the speed.
+another one later makes a further version; nothing is overwritten. Each run reads the stored copies
+again and makes a damaged one anew while its source is there. Level 3 makes real depth files 4.5 times
+smaller at 280 MB/s of one core; level 9 gains 2 to 5 % at a sixth of the speed.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
-from typing import BinaryIO
 
-from zanzibar_assets.errors import SourceError, StoreError, UsageError
+from zanzibar_assets.errors import StoreError, UsageError
+from zanzibar_assets.ingestion.depth_archive_files import (
+    NOTE_SUFFIX,
+    PART_SUFFIX,
+    Archived,
+    blocks,
+    damaged_copy,
+    digest_of,
+    is_sound,
+    notes_in,
+    pack,
+    put_aside,
+    stored_path,
+    sync,
+    unpacked,
+    write_note,
+)
 from zanzibar_assets.vocabulary import US_PER_SECOND, from_us
 
-LEVEL = 3
-BLOCK_BYTES = 1 << 22
 SETTLED_US = 600 * US_PER_SECOND
 """A file that was written to within the last ten minutes may still grow."""
 US_PER_DAY = 86_400 * US_PER_SECOND
-NOTE_SUFFIX = ".json"
-PART_SUFFIX = ".part"
+GROWING = "still growing"
+UNSETTLED = "written to less than ten minutes ago: looked at again next time"
 _NAME = re.compile(r"^(?P<symbol>[^/\\]+)\.(?P<day>\d{4}-\d{2}-\d{2})\.depth$", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
-class Archived:
-    """One archived version of a depth file, as its note says. Hashes are blake2b of 16 bytes, in hex."""
-
-    source: str
-    symbol: str
-    version: int
-    file: str
-    bytes: int
-    blake2b: str
-    compressed_bytes: int
-    modified_ns: int
-    archived_at: str
-
-
-@dataclass(frozen=True, slots=True)
 class ArchiveRun:
-    """What a run did: new versions, sources that stand unchanged, and sources left alone with the reason."""
+    """What a run did: new versions, sources that stand unchanged, and sources left alone with the reason.
+
+    ``repaired`` are copies that were damaged and made anew from their source, ``damaged`` those whose
+    source is gone or another one now.
+    """
 
     archived: tuple[Archived, ...]
     unchanged: tuple[str, ...]
     left: tuple[tuple[str, str], ...]
+    repaired: tuple[Archived, ...] = ()
+    damaged: tuple[Archived, ...] = ()
 
 
 def depth_day_end_us(path: Path) -> int | None:
@@ -74,32 +77,90 @@ def archive_depth(paths: Iterable[Path], archive: Path, now_us: int) -> ArchiveR
     Raises StoreError when a copy does not read back as its source, SourceError when a source cannot be
     read. A run that was killed leaves nothing that counts; the next one does the same work again.
     """
+    known = sorted((p for p in paths if depth_day_end_us(p) is not None), key=lambda path: path.name)
+    repaired, damaged = _check_copies({path.name: path for path in known}, archive, now_us)
     made: list[Archived] = []
     unchanged: list[str] = []
     left: list[tuple[str, str]] = []
-    for path in sorted(paths, key=lambda path: path.name):
-        end_us = depth_day_end_us(path)
-        if end_us is None:
+    mended = {note.source for note in repaired}
+    for path in known:
+        if reason := _unready(path, now_us):
+            left.append((path.name, reason))
             continue
-        stat = path.stat()
-        if not stat.st_size:
-            left.append((path.name, "empty"))
-            continue
-        if end_us > now_us or stat.st_mtime_ns // 1_000 > now_us - SETTLED_US:
-            left.append((path.name, "still growing"))
-            continue
-        versions = versions_of(archive, path)
-        if any(_same_file(version, stat) for version in versions):
-            unchanged.append(path.name)
-            continue
-        done = _archive_one(path, archive, versions, now_us)
+        stat, versions = path.stat(), versions_of(archive, path)
+        done = next((version for version in versions if _same_file(version, stat)), None)
+        done = done or _archive_one(path, archive, versions, now_us)
         if done is None:
             left.append((path.name, "changed while it was read"))
-        elif done in versions:
-            unchanged.append(path.name)
-        else:
+        elif done not in versions:
             made.append(done)
-    return ArchiveRun(tuple(made), tuple(unchanged), tuple(left))
+        elif path.name not in mended:
+            unchanged.append(path.name)
+    return ArchiveRun(tuple(made), tuple(unchanged), tuple(left), tuple(repaired), tuple(damaged))
+
+
+def _unready(path: Path, now_us: int) -> str:
+    """Why a source is not archived now; empty when it can be."""
+    end_us, stat = depth_day_end_us(path), path.stat()
+    if not stat.st_size:
+        return "empty"
+    if end_us is None or end_us > now_us:
+        return GROWING
+    return UNSETTLED if stat.st_mtime_ns // 1_000 > now_us - SETTLED_US else ""
+
+
+def _check_copies(
+    sources: dict[str, Path], archive: Path, now_us: int
+) -> tuple[list[Archived], list[Archived]]:
+    """Read every stored copy again: those made anew from their source, and those that cannot be."""
+    repaired: list[Archived] = []
+    damaged: list[Archived] = []
+    for note in archived_files(archive):
+        if is_sound(archive, note):
+            continue
+        source = sources.get(note.source)
+        anew = None if source is None else _repair(source, archive, note, now_us)
+        if anew is None:
+            damaged.append(note)
+        else:
+            repaired.append(anew)
+    return repaired, damaged
+
+
+def _repair(source: Path, archive: Path, note: Archived, now_us: int) -> Archived | None:
+    """Make a damaged copy anew and keep the damaged one aside; None when the source has other bytes now.
+
+    Killed at any point, the next run finds the copy missing or other than its note, and does it again.
+    """
+    if source.stat().st_size != note.bytes:
+        return None
+    stored = stored_path(archive, note)
+    part = stored.with_name(stored.name + PART_SUFFIX)
+    try:
+        if pack(source, part) != (note.blake2b, note.bytes):
+            return None
+        anew = _described(part, note, now_us)
+        if stored.exists():
+            put_aside(stored)
+        part.replace(stored)
+    finally:
+        part.unlink(missing_ok=True)
+    write_note(stored.with_name(stored.name + NOTE_SUFFIX), anew)
+    return anew
+
+
+def _described(part: Path, note: Archived, now_us: int) -> Archived:
+    """The note of a copy just written, after it was read back; StoreError when it differs from its source."""
+    if digest_of(unpacked(part)) != note.blake2b:
+        raise StoreError(
+            f"the copy of {note.source} does not read back as its source", action="check the disk"
+        )
+    return replace(
+        note,
+        compressed_bytes=part.stat().st_size,
+        compressed_blake2b=digest_of(blocks(part)),
+        archived_at=from_us(now_us).isoformat().replace("+00:00", "Z"),
+    )
 
 
 def versions_of(archive: Path, source: Path) -> list[Archived]:
@@ -108,13 +169,13 @@ def versions_of(archive: Path, source: Path) -> list[Archived]:
     if found is None:
         return []
     folder = archive / found["symbol"]
-    return [note for note in _notes(folder) if note.source == source.name]
+    return [note for note in notes_in(folder) if note.source == source.name]
 
 
 def archived_files(archive: Path) -> list[Archived]:
     """Every archived version, by symbol, name and version."""
     folders = sorted(p for p in archive.iterdir() if p.is_dir()) if archive.is_dir() else []
-    return [note for folder in folders for note in _notes(folder)]
+    return [note for folder in folders for note in notes_in(folder)]
 
 
 def unarchived(paths: Iterable[Path], archive: Path, now_us: int, older_than_days: int) -> list[Path]:
@@ -135,7 +196,7 @@ def _is_archived(path: Path, versions: list[Archived]) -> bool:
     if not stat.st_size or any(_same_file(version, stat) for version in versions):
         return True
     alike = {version.blake2b for version in versions if version.bytes == stat.st_size}
-    return bool(alike) and _digest(_blocks(path)) in alike
+    return bool(alike) and digest_of(blocks(path)) in alike
 
 
 def restore(archive: Path, source: str, out_dir: Path, version: int | None = None) -> Path:
@@ -144,7 +205,13 @@ def restore(archive: Path, source: str, out_dir: Path, version: int | None = Non
     Raises UsageError when it is not archived or another file of that name is there, StoreError when
     the archived bytes are not those that were written.
     """
-    found = [note for note in versions_of(archive, Path(source)) if version in (None, note.version)]
+    held = versions_of(archive, Path(source))
+    found = [note for note in held if version in (None, note.version)]
+    if held and not found:
+        raise UsageError(
+            f"{source} has no version {version} in the archive",
+            expected=", ".join(str(note.version) for note in held),
+        )
     if not found:
         kept = sorted({note.source for note in archived_files(archive)})
         raise UsageError(
@@ -155,7 +222,7 @@ def restore(archive: Path, source: str, out_dir: Path, version: int | None = Non
     note = found[-1]
     target = out_dir / note.source
     if target.exists():
-        if _digest(_blocks(target)) == note.blake2b:
+        if digest_of(blocks(target)) == note.blake2b:
             return target
         raise UsageError(
             f"{target} is there with other content", action="move it away, or name another --out"
@@ -165,12 +232,12 @@ def restore(archive: Path, source: str, out_dir: Path, version: int | None = Non
     try:
         digest = hashlib.blake2b(digest_size=16)
         with part.open("wb") as stream:
-            for block in _unpacked(archive / note.symbol / note.file):
+            for block in unpacked(archive / note.symbol / note.file):
                 digest.update(block)
                 stream.write(block)
-            _sync(stream)
+            sync(stream)
         if digest.hexdigest() != note.blake2b:
-            raise _damaged(archive / note.symbol / note.file)
+            raise damaged_copy(archive / note.symbol / note.file)
         os.utime(part, ns=(note.modified_ns, note.modified_ns))
         part.replace(target)
     finally:
@@ -188,7 +255,7 @@ def _archive_one(path: Path, archive: Path, versions: list[Archived], now_us: in
     name = f"{path.name}.zst" if number == 1 else f"{path.name}.v{number}.zst"
     part = folder / (name + PART_SUFFIX)
     try:
-        digest, size = _pack(path, part)
+        digest, size = pack(path, part)
         after = path.stat()
         if (after.st_size, after.st_mtime_ns) != (
             before.st_size,
@@ -197,98 +264,14 @@ def _archive_one(path: Path, archive: Path, versions: list[Archived], now_us: in
             return None
         if known := [version for version in versions if version.blake2b == digest]:
             return known[0]
-        if _digest(_unpacked(part)) != digest:
-            raise StoreError(
-                f"the copy of {path.name} does not read back as its source", action="check the disk"
-            )
-        note = Archived(
-            path.name, symbol, number, name, size, digest, part.stat().st_size,
-            before.st_mtime_ns, from_us(now_us).isoformat().replace("+00:00", "Z"),
-        )  # fmt: skip
+        note = Archived(path.name, symbol, number, name, size, digest, 0, before.st_mtime_ns, "")
+        note = _described(part, note, now_us)
         part.replace(folder / name)
     finally:
         part.unlink(missing_ok=True)
-    _write_note(folder / (name + NOTE_SUFFIX), note)
+    write_note(folder / (name + NOTE_SUFFIX), note)
     return note
-
-
-def _pack(path: Path, part: Path) -> tuple[str, int]:
-    """Compress a file into another; hash and number of the bytes that were read."""
-    import pyarrow as pa
-
-    codec = pa.Codec("zstd", compression_level=LEVEL)
-    digest, size = hashlib.blake2b(digest_size=16), 0
-    with part.open("wb") as stream:
-        for block in _blocks(path):
-            digest.update(block)
-            size += len(block)
-            stream.write(codec.compress(block, asbytes=True))  # a frame of its own: frames follow one another
-        _sync(stream)
-    return digest.hexdigest(), size
-
-
-def _blocks(path: Path) -> Iterator[bytes]:
-    try:
-        with path.open("rb", buffering=0) as stream:
-            while block := stream.read(BLOCK_BYTES):
-                yield block
-    except OSError as error:
-        raise SourceError(f"{path} cannot be read", got=str(error)) from error
-
-
-def _unpacked(path: Path) -> Iterator[bytes]:
-    """Blocks of the bytes that a file was made from; StoreError when it cannot be unpacked."""
-    import pyarrow as pa
-
-    if not path.exists():
-        raise _damaged(path)
-    try:
-        with pa.OSFile(str(path)) as file, pa.CompressedInputStream(file, "zstd") as stream:
-            while block := stream.read(BLOCK_BYTES):
-                yield block
-    except OSError as error:  # pyarrow says so of a frame that is no Zstandard
-        raise _damaged(path) from error
-
-
-def _damaged(path: Path) -> StoreError:
-    return StoreError(
-        f"{path} is not what was archived",
-        action="check the disk; archive the file again while Sierra Chart still has it",
-    )
-
-
-def _digest(blocks: Iterable[bytes]) -> str:
-    digest = hashlib.blake2b(digest_size=16)
-    for block in blocks:
-        digest.update(block)
-    return digest.hexdigest()
-
-
-def _sync(stream: BinaryIO) -> None:
-    stream.flush()
-    os.fsync(stream.fileno())
 
 
 def _same_file(version: Archived, stat: os.stat_result) -> bool:
     return (version.bytes, version.modified_ns) == (stat.st_size, stat.st_mtime_ns)
-
-
-def _notes(folder: Path) -> list[Archived]:
-    found = []
-    for path in sorted(folder.glob(f"*.zst{NOTE_SUFFIX}")) if folder.is_dir() else []:
-        try:
-            found.append(Archived(**json.loads(path.read_text(encoding="utf-8"))))
-        except (ValueError, TypeError) as error:
-            raise StoreError(
-                f"{path} is no note of an archived file", got=str(error), action="restore it from a copy"
-            ) from error
-    return sorted(found, key=lambda note: (note.source, note.version))
-
-
-def _write_note(path: Path, note: Archived) -> None:
-    part = path.with_name(path.name + PART_SUFFIX)
-    with part.open("w", encoding="utf-8") as stream:
-        stream.write(json.dumps(asdict(note)) + "\n")
-        stream.flush()
-        os.fsync(stream.fileno())
-    part.replace(path)

@@ -42,16 +42,49 @@ def archive(*arguments: object) -> dict:
 def test_archive_and_restore(sierra, tmp_path):
     found = archive("--sierra-data", sierra)
     assert [note["source"] for note in found["archived"]] == [NAME]
+    (note,) = found["archived"]
     assert found["held"] == {
-        "files": 1, "versions": 1, "bytes": 88, "compressed_bytes": found["archived"][0]["compressed_bytes"],
+        "files": 1, "versions": 1, "bytes": 88, "compressed_bytes": note["compressed_bytes"],
+        "copies": [
+            {name: note[name] for name in ("source", "version", "bytes", "compressed_bytes", "archived_at")}
+        ],
     }  # fmt: skip
     assert archive("--sierra-data", sierra)["unchanged"] == [NAME]
     back = archive("--restore", NAME)
     assert back == {"restored": str(tmp_path / "home" / "archive" / "restored" / NAME), "bytes": 88}
+    (tmp_path / "out").mkdir()
     elsewhere = archive("--restore", NAME, "--version", 1, "--out", tmp_path / "out")
     assert elsewhere["restored"] == str(tmp_path / "out" / NAME)
     lines = CliRunner().invoke(root, ["archive", "--sierra-data", str(sierra)]).stdout
-    assert "0 archived, 1 unchanged, 0 left; 1 files" in lines
+    assert "0 archived, 1 unchanged, 0 left, 0 repaired, 0 damaged; 1 files" in lines
+    assert f"held       {NAME} version 1: " in lines
+
+
+def test_a_damaged_copy_is_repaired_or_the_command_fails(sierra):
+    archive("--sierra-data", sierra)
+    stored = load_config().depth_archive_dir / "ESH24-CME" / f"{NAME}.zst"
+    for is_there in (True, False):
+        content = bytearray(stored.read_bytes())
+        content[-1] ^= 1
+        stored.write_bytes(content)
+        if not is_there:
+            (sierra / "MarketDepthData" / NAME).unlink()
+        done = CliRunner().invoke(root, ["archive", "--sierra-data", str(sierra), "--json"])
+        found = json.loads(done.stdout)
+        assert done.exit_code == (0 if is_there else 1)
+        assert [note["source"] for note in found["repaired"]] == [NAME] * is_there
+        assert [note["source"] for note in found["damaged"]] == [NAME] * (not is_there)
+    done = CliRunner().invoke(root, ["archive", "--sierra-data", str(sierra)])
+    assert (done.exit_code, "is not what was archived" in done.stdout) == (1, True)
+
+
+def test_restore_makes_no_folder_and_names_the_versions(sierra, tmp_path):
+    archive("--sierra-data", sierra)
+    with pytest.raises(UsageError, match="a folder that exists"):
+        archive("--restore", NAME, "--out", tmp_path / "none" / "dir")
+    assert not (tmp_path / "none").exists()
+    with pytest.raises(UsageError, match=r"has no version 9 in the archive; expected: 1$"):
+        archive("--restore", NAME, "--version", 9)
 
 
 def test_wrong_use_is_told(sierra, tmp_path):

@@ -1,5 +1,6 @@
 """The depth archive: only files at rest, read back, never overwritten, bit for bit when restored."""
 
+import json
 import os
 from datetime import UTC, datetime
 
@@ -9,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from zanzibar_assets.errors import StoreError, UsageError
-from zanzibar_assets.ingestion import depth_archive
+from zanzibar_assets.ingestion import depth_archive_files
 from zanzibar_assets.ingestion.depth_archive import (
     archive_depth,
     archived_files,
@@ -61,7 +62,7 @@ def test_any_bytes_come_back_at_any_block_size(tmp_path_factory, content, block)
     path.write_bytes(content)
     os.utime(path, ns=(WRITTEN, WRITTEN))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(depth_archive, "BLOCK_BYTES", block)
+        patch.setattr(depth_archive_files, "BLOCK_BYTES", block)
         archive_depth([path], folder / "archive", LATER)
         assert restore(folder / "archive", NAME, folder / "out").read_bytes() == content
 
@@ -70,7 +71,7 @@ def test_any_bytes_come_back_at_any_block_size(tmp_path_factory, content, block)
     ("now", "reason"),
     [
         ("2024-01-03T23:59:59", "still growing"),
-        ("2024-01-04T00:09:00", "still growing"),
+        ("2024-01-04T00:09:00", "written to less than ten minutes ago: looked at again next time"),
         ("2024-01-04T00:10:04", None),
     ],
 )
@@ -140,6 +141,65 @@ def test_flipped_and_missing_bytes_are_found(source, tmp_path):
     stored.unlink()
     with pytest.raises(StoreError, match="not what was archived"):
         restore(archive, NAME, tmp_path / "gone")
+
+
+def flip(path):
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    return bytes(content)
+
+
+def forget_hash(stored):
+    """Make a copy's note one from before compressed bytes were hashed."""
+    note_file = stored.with_name(stored.name + ".json")
+    note = json.loads(note_file.read_text(encoding="utf-8"))
+    del note["compressed_blake2b"]
+    note_file.write_text(json.dumps(note), encoding="utf-8")
+
+
+@pytest.mark.parametrize("is_old_note", [False, True])
+def test_a_damaged_copy_is_made_anew_while_its_source_is_there(source, tmp_path, is_old_note):
+    archive = tmp_path / "archive"
+    archive_depth([source], archive, LATER)
+    stored = archive / "ESH24-CME" / f"{NAME}.zst"
+    if is_old_note:
+        forget_hash(stored)
+        assert archive_depth([source], archive, LATER).unchanged == (NAME,)
+    for aside in (f"{NAME}.zst.damaged", f"{NAME}.zst.2.damaged"):
+        bad = flip(stored)
+        done = archive_depth([source], archive, LATER)
+        assert [note.file for note in done.repaired] == [f"{NAME}.zst"]
+        assert (done.archived, done.unchanged, done.damaged) == ((), (), ())
+        assert (archive / "ESH24-CME" / aside).read_bytes() == bad
+    stored.unlink()
+    assert len(archive_depth([source], archive, LATER).repaired) == 1
+    done = archive_depth([source], archive, LATER)
+    assert (done.unchanged, done.repaired, len(versions_of(archive, source))) == ((NAME,), (), 1)
+    assert restore(archive, NAME, tmp_path / "back").read_bytes() == source.read_bytes()
+
+
+@pytest.mark.parametrize("is_old_note", [False, True])
+def test_a_damaged_copy_without_its_source_is_told_and_left(source, tmp_path, is_old_note):
+    archive = tmp_path / "archive"
+    archive_depth([source], archive, LATER)
+    stored = archive / "ESH24-CME" / f"{NAME}.zst"
+    if is_old_note:
+        forget_hash(stored)
+    bad = flip(stored)
+    assert [note.source for note in archive_depth([], archive, LATER).damaged] == [NAME]
+    source.write_bytes(source.read_bytes()[:-24] + bytes(24))  # of the same size, but another file
+    os.utime(source, ns=(WRITTEN + 7, WRITTEN + 7))
+    done = archive_depth([source], archive, LATER)
+    assert ([n.version for n in done.damaged], [n.version for n in done.archived]) == ([1], [2])
+    assert (done.repaired, stored.read_bytes()) == ((), bad)
+    assert not list(archive.rglob("*.part"))
+
+
+def test_a_version_that_is_not_held_names_those_that_are(source, tmp_path):
+    archive_depth([source], tmp_path / "archive", LATER)
+    with pytest.raises(UsageError, match=r"no version 9 in the archive; expected: 1$"):
+        restore(tmp_path / "archive", NAME, tmp_path / "out", version=9)
 
 
 def test_a_run_that_was_killed_before_its_note_is_done_again(source, tmp_path):
