@@ -1,18 +1,12 @@
 """Compiled swings, breaks of structure and order blocks (imports numba: import it where it is used).
 
 Linear in the bars: swings are marked first; then each bar is compared with the two live levels and the
-tops of four heaps of blocks. The leg since a live swing (its far end, the last opposite bar before
-that) is only walked when the level breaks or the block of bars ends; legs of a side do not overlap by
-more than a swing's right side. Side 0 holds swing highs and upward breaks, side 1 their mirror:
-prices times -1.
+tops of four heaps of blocks. Side 0 holds swing highs and upward breaks, side 1 their mirror.
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple
-
-import numpy as np
-from numpy.typing import NDArray
 
 from zanzibar_assets.analysis._event_kernels import (
     compiled,
@@ -25,7 +19,25 @@ from zanzibar_assets.analysis._event_kernels import (
     sift_up,
     widened,
 )
+from zanzibar_assets.analysis._leg_kernels import (
+    C_TREND,
+    S_EVENT,
+    S_FAR_AT,
+    S_FAR_HI,
+    S_FAR_LO,
+    S_GAP,
+    S_LIVE,
+    S_NO,
+    S_OB_AT,
+    S_OB_HI,
+    S_OB_LO,
+    S_PRICE,
+    confirm,
+    number,
+    walk,
+)
 from zanzibar_assets.analysis._records import Ints
+from zanzibar_assets.analysis._swing_kernels import Marks
 from zanzibar_assets.analysis.kinds import (
     AMBIGUOUS,
     CODES,
@@ -37,27 +49,13 @@ from zanzibar_assets.analysis.kinds import (
     MSS,
     NO,
     NONE,
-    SERIES_OF_ROWS,
-    STRUCTURE_ROWS,
 )
 
-SWING, SUPERSEDE, BOS, CHOCH = (CODES[name] for name in ("swing", "swing_supersede", "bos", "choch"))
+BOS, CHOCH = CODES["bos"], CODES["choch"]
 OB, MITIGATED, BREAKER = CODES["ob"], CODES["ob_mitigated"], CODES["breaker"]
-
-(S_LIVE, S_PRICE, S_EVENT, S_NO, S_GAP, S_FAR, S_FAR_AT, S_FAR_LO, S_FAR_HI, S_OPP_AT, S_OPP_LO, S_OPP_HI,
- S_OB_AT, S_OB_LO, S_OB_HI, S_UPTO) = range(16)  # fmt: skip
-SIDE_REGISTERS = 16
-"""Of each side: the live swing; the last gap's event; the leg's far end and that bar's range; the last
-opposite bar of the leg; the last opposite bar up to the far end; the bar walked up to."""
-
-C_SERIAL, C_TREND, C_ZIG, C_ZIG_PRICE, C_ZIG_EVENT, C_ZIG_NO = range(6)
-COMMON_REGISTERS = 6
-"""Running number, trend, and the last point of the alternating zig-zag."""
 
 B_KEY, B_LO, B_HI, B_EVENT, B_NO = range(5)
 BLOCK_FIELDS = 5
-RINGS = 5
-Marks = NDArray[np.uint8]
 ROWS_OF_BAR = 8
 """Most rows of one bar, the ends of blocks not counted."""
 
@@ -73,127 +71,6 @@ class Rules(NamedTuple):
     blocks: bool
 
 
-@compiled
-def any_above(values: Ints, start: int, end: int, sign: int, price: int) -> bool:
-    """Whether a mirrored price from ``start`` to ``end`` lies above ``price``."""
-    found = False
-    for j in range(start, end):
-        if sign * values[j] > price:
-            found = True
-            break
-    return found
-
-
-@compiled
-def peak(values: Ints, i: int, left: int, right: int, sign: int, known: int = 0) -> bool:
-    """Swing test beyond the ``known`` nearest neighbours, both sides outwards at once.
-
-    Whoever survives k bars on each side has them to itself, so all tests together take n log k steps.
-    """
-    price = sign * values[i]
-    near = max(known, min(left, right))
-    for k in range(known + 1, near + 1):
-        if sign * values[i + k] > price or sign * values[i - k] >= price:
-            return False
-    for k in range(near + 1, left + 1):
-        if sign * values[i - k] >= price:
-            return False
-    return not any_above(values, i + near + 1, i + right + 1, sign, price)
-
-
-@inlined
-def _number(common: Ints) -> int:
-    common[C_SERIAL] += 1
-    return int(common[C_SERIAL] * SERIES_OF_ROWS + STRUCTURE_ROWS)
-
-
-@inlined
-def _note(ohlc: Ints, base: int, at: int, sides: Ints, k: int, field: int) -> None:
-    """Keep the index and range of a bar of the leg in three registers."""
-    if at != sides[k, field]:
-        sides[k, field], sides[k, field + 1], sides[k, field + 2] = at, ohlc[2, at - base], ohlc[1, at - base]
-
-
-@inlined
-def _walk(ohlc: Ints, base: int, until: int, sides: Ints, k: int) -> None:
-    """Walk the leg of a side on, up to the bar before series index ``until``.
-
-    Whether a bar is opposite is a coin toss, so the loop keeps indices only, without a jump on them.
-    """
-    side, start, event = 1 - 2 * k, sides[k, S_UPTO] + 1, sides[k, S_EVENT]
-    opposite, block, farthest = sides[k, S_OPP_AT], sides[k, S_OB_AT], sides[k, S_FAR_AT]
-    far, gap = (sides[k, S_FAR] if farthest >= 0 else 2**62), sides[k, S_GAP]
-    for at in range(start, until):
-        j = at - base
-        opposite = at if side * ohlc[3, j] < side * ohlc[0, j] else opposite
-        edge = ohlc[2, j] if side > 0 else -ohlc[1, j]
-        farther = at > event and edge < far
-        far, farthest, block = (edge, at, opposite) if farther else (far, farthest, block)
-        if at >= event + 2:
-            gap = at - 1 if edge > (ohlc[1, j - 2] if side > 0 else -ohlc[2, j - 2]) else gap
-    sides[k, S_FAR], sides[k, S_GAP], sides[k, S_UPTO] = far, gap, until - 1
-    # The block is the last opposite bar of some time: either of this walk or noted before.
-    if block != sides[k, S_OB_AT] and block == sides[k, S_OPP_AT]:
-        sides[k, S_OB_AT], sides[k, S_OB_LO] = block, sides[k, S_OPP_LO]
-        sides[k, S_OB_HI] = sides[k, S_OPP_HI]
-    if block >= 0:
-        _note(ohlc, base, block, sides, k, S_OB_AT)
-    else:
-        sides[k, S_OB_AT] = -1
-    if opposite >= 0:
-        _note(ohlc, base, opposite, sides, k, S_OPP_AT)
-    if farthest >= 0:
-        _note(ohlc, base, farthest, sides, k, S_FAR_AT)
-
-
-@inlined
-def _take_swing(price: int, event: int, sides: Ints, k: int, no: int) -> None:
-    """Make a confirmed swing the side's level; its leg begins at the swing bar."""
-    sides[k, S_LIVE], sides[k, S_EVENT], sides[k, S_NO] = 1, event, no
-    sides[k, S_PRICE], sides[k, S_UPTO] = price, event - 1
-    sides[k, S_GAP] = sides[k, S_FAR_AT] = sides[k, S_OPP_AT] = sides[k, S_OB_AT] = -1
-
-
-@inlined
-def _zigzag(out: Ints, count: int, common: Ints, side: int, price: int, event: int, t: int, no: int) -> int:
-    """Follow the alternating points; a more extreme swing of the same side supersedes the last."""
-    same = common[C_ZIG] == side
-    if same and side * price <= side * common[C_ZIG_PRICE]:
-        return count
-    if same:
-        put(
-            out, count, SUPERSEDE, side, event, t, price, NONE, NONE,
-            common[C_ZIG_NO], common[C_ZIG_EVENT], 0, _number(common),
-        )  # fmt: skip
-        no = out[NO, count]
-        count += 1
-    common[C_ZIG], common[C_ZIG_PRICE], common[C_ZIG_EVENT], common[C_ZIG_NO] = side, price, event, no
-    return count
-
-
-@inlined
-def _confirm(
-    ohlc: Ints, i: int, base: int, right: int, mark: int, sides: Ints, common: Ints, out: Ints, count: int
-) -> int:
-    """Swings that bar ``i`` confirms; ``mark`` 1 is a high, 2 a low, 3 both."""
-    event = i - right
-    # A bar that is both: first the side of the zig-zag's last point, so that the mirror agrees.
-    body = ohlc[3, event] - ohlc[0, event]
-    lead = common[C_ZIG] if common[C_ZIG] != 0 else (-1 if body > 0 else 1)
-    known_order = common[C_ZIG] != 0 or body != 0 or mark != 3
-    for turn in range(2):
-        side = lead if turn == 0 else -lead
-        if not mark & (1 if side > 0 else 2):
-            continue
-        price, no = ohlc[1, event] if side > 0 else ohlc[2, event], _number(common)
-        put(out, count, SWING, side, base + event, base + i, price, NONE, NONE, NONE, NONE, 0, no)
-        _take_swing(side * price, base + event, sides, 0 if side > 0 else 1, no)
-        count += 1
-        if known_order:
-            count = _zigzag(out, count, common, side, price, base + event, base + i, no)
-    return count
-
-
 @inlined
 def _block_life(
     heaps: Ints, sizes: Ints, out: Ints, count: int, common: Ints, k: int, limit: int, t: int
@@ -203,7 +80,7 @@ def _block_life(
     while sizes[k] > 0 and heaps[k, B_KEY, 0] <= limit:
         put(
             out, count, MITIGATED if stage == 0 else BREAKER, side if stage == 0 else -side, t, t, NONE,
-            heaps[k, B_LO, 0], heaps[k, B_HI, 0], heaps[k, B_NO, 0], heaps[k, B_EVENT, 0], 0, _number(common),
+            heaps[k, B_LO, 0], heaps[k, B_HI, 0], heaps[k, B_NO, 0], heaps[k, B_EVENT, 0], 0, number(common),
         )  # fmt: skip
         count += 1
         sizes[k] = drop_top(heaps, k, sizes[k])
@@ -230,7 +107,7 @@ def _add_block(
     found = sides[own, S_OB_AT] >= 0
     at = sides[own, S_OB_AT if found else S_FAR_AT]
     lo, hi = sides[own, S_OB_LO if found else S_FAR_LO], sides[own, S_OB_HI if found else S_FAR_HI]
-    no = _number(common)
+    no = number(common)
     put(out, count, OB, side, at, t, NONE, lo, hi, broken, t, flags | (0 if found else FALLBACK), no)
     near, far = (hi, lo) if side > 0 else (-lo, -hi)
     for stage in range(2):
@@ -251,7 +128,7 @@ def _spend(
 ) -> int:  # fmt: skip
     """Row of a break; the swing is spent and the trend is the break's."""
     t, k = base + i, 0 if side > 0 else 1
-    _walk(ohlc, base, t, sides, k)
+    walk(ohlc, base, t, sides, k)
     total = range_sum(ohlc, i, base, rules.n)
     gap = (
         t - 1
@@ -270,7 +147,7 @@ def _spend(
             flags |= MSS
     put(
         out, count, CHOCH if choch else BOS, side, t, t, side * sides[k, S_PRICE], NONE, NONE,
-        sides[k, S_NO], sides[k, S_EVENT], flags, _number(common),
+        sides[k, S_NO], sides[k, S_EVENT], flags, number(common),
     )  # fmt: skip
     sides[k, S_LIVE], common[C_TREND] = 0, side
     return count + 1
@@ -309,44 +186,6 @@ def _breaks(
     return count
 
 
-@compiled
-def _beat_neighbours(values: Ints, first: int, last: int, rings: int, sign: int) -> NDArray[np.bool_]:
-    """Which of the bars from ``first`` to ``last`` pass the swing test against 1 to ``rings`` neighbours.
-
-    Without branches, so that the processor compares several bars at once; few bars are left to `peak`.
-    """
-    kept, own = np.ones(last - first, np.bool_), values[first:last]
-    for ring in range(1, rings + 1):
-        before, after = values[first - ring : last - ring], values[first + ring : last + ring]
-        for k in range(last - first):
-            kept[k] = kept[k] & (sign * own[k] > sign * before[k]) & (sign * own[k] >= sign * after[k])
-    return kept
-
-
-@compiled
-def swing_marks(ohlc: Ints, first: int, base: int, left: int, right: int) -> Marks:
-    """For each bar from ``first`` on whether it confirms a swing high (1), a swing low (2) or both (3)."""
-    marks = np.zeros(ohlc.shape[1] - first, np.uint8)
-    start = max(first, left + right - base)
-    if start >= ohlc.shape[1]:
-        return marks
-    rings, high, low = min(left, right, RINGS), ohlc[1], ohlc[2]
-    highs = _beat_neighbours(high, start - right, len(high) - right, rings, 1)
-    lows = _beat_neighbours(low, start - right, len(low) - right, rings, -1)
-    found = marks[start - first :]
-    for k in range(len(found)):
-        found[k] = np.uint8(highs[k]) | (np.uint8(lows[k]) << np.uint8(1))
-    if left == rings and right == rings:
-        return marks
-    for k in range(len(found)):
-        at = start - right + k
-        if found[k] & 1 and not peak(high, at, left, right, 1, rings):
-            found[k] &= 2
-        if found[k] & 2 and not peak(low, at, left, right, -1, rings):
-            found[k] &= 1
-    return marks
-
-
 @inlined
 def _bar(
     ohlc: Ints, i: int, base: int, up: bool, down: bool, mark: int, rules: Rules,
@@ -363,7 +202,7 @@ def _bar(
             ohlc, i, base, up, down, sides, common, out, count, rules, heaps, sizes
         )  # fmt: skip
     if mark:
-        count = _confirm(ohlc, i, base, rules.right, mark, sides, common, out, count)
+        count = confirm(ohlc, i, base, rules.right, mark, sides, common, out, count)
     if count - begun > 1:
         settle(out, begun, count)
     return count
@@ -435,5 +274,5 @@ def structure_rows(
         )  # fmt: skip
     for k in range(2):
         if sides[k, S_LIVE]:
-            _walk(ohlc, base, base + ohlc.shape[1], sides, k)
+            walk(ohlc, base, base + ohlc.shape[1], sides, k)
     return out, count, heaps

@@ -9,9 +9,25 @@ from __future__ import annotations
 
 import numpy as np
 
+from zanzibar_assets.analysis._baseline_kernels import (
+    I_N,
+    I_W,
+    I_WITHIN,
+    P_ABANDON,
+    P_DEPTH,
+    P_PS,
+    P_RALLY,
+    P_SC,
+    P_SOS,
+    Bars,
+    climax,
+    downtrend,
+    heavy,
+    relative_volume,
+)
 from zanzibar_assets.analysis._event_kernels import compiled, put, settle
 from zanzibar_assets.analysis._records import Floats, Ints
-from zanzibar_assets.analysis._structure_kernels import peak
+from zanzibar_assets.analysis._swing_kernels import peak
 from zanzibar_assets.analysis.kinds import CODES, NONE, SERIES_OF_ROWS
 
 IDLE, A1, A2, B, C, D, E = range(7)
@@ -29,66 +45,6 @@ FACTS = 18
 
 V_CLIMAX, V_LOWEST, V_SPRING, V_STRENGTH, V_LOWEST_RV = range(5)
 VOLUMES = 5
-
-P_TREND, P_PS, P_SC, P_WIDE, P_RALLY, P_DEPTH, P_SOS, P_ABANDON = range(8)
-"""Multiples; P_ABANDON below 0 is off."""
-I_N, I_TREND, I_WITHIN, I_W = range(4)
-
-Bars = tuple[Ints, Floats, Ints]
-"""OHLC in ticks, volume, sums of the ``n`` true ranges before each bar."""
-
-
-@compiled
-def _median(values: Floats) -> float:
-    ordered = np.sort(values)
-    middle = len(ordered) // 2
-    if len(ordered) % 2:
-        return float(ordered[middle])
-    return float((ordered[middle - 1] + ordered[middle]) / 2)
-
-
-@compiled
-def _relative_volume(volume: Floats, i: int, n: int) -> float:
-    """Volume over the median of the n bars before; -1 without that median."""
-    usual = _median(volume[i - n : i])
-    return float(volume[i] / usual) if usual > 0 else -1.0
-
-
-@compiled
-def _heavy(bars: Bars, i: int, n: int, multiple: float) -> bool:
-    volume, sums = bars[1], bars[2]
-    if sums[i] < 0 or volume[i] <= 0:
-        return False
-    return bool(volume[i] >= multiple * _median(volume[i - n : i]))
-
-
-@compiled
-def _downtrend(bars: Bars, i: int, base: int, counts: Ints, multiples: Floats) -> bool:
-    close, total, back = bars[0][3], bars[2][i], i - 1 - counts[I_TREND]
-    if total < 0 or base + back < 0:
-        return False
-    return bool(counts[I_N] * (close[back] - close[i - 1]) >= multiples[P_TREND] * total)
-
-
-@compiled
-def _true_range(ohlc: Ints, i: int) -> int:
-    return int(max(ohlc[1, i], ohlc[3, i - 1]) - min(ohlc[2, i], ohlc[3, i - 1]))
-
-
-@compiled
-def _climax(bars: Bars, i: int, base: int, counts: Ints, multiples: Floats) -> bool:
-    """Selling climax after a fall: heavy volume, wide range, lowest low of n bars."""
-    n, ohlc = counts[I_N], bars[0]
-    if not _heavy(bars, i, n, multiples[P_SC]):
-        return False
-    own = _true_range(ohlc, i)
-    if own <= 0 or ohlc[2, i] > ohlc[2, i - n : i].min():
-        return False
-    ranges = np.empty(n, np.float64)
-    for k in range(n):
-        j = i - n + k
-        ranges[k] = _true_range(ohlc, j) if base + j > 0 else ohlc[1, j] - ohlc[2, j]
-    return bool(own >= multiples[P_WIDE] * _median(ranges))
 
 
 @compiled
@@ -137,7 +93,7 @@ def _early(
     ohlc, state, n = bars[0], f[F_STATE], counts[I_N]
     low, close = ohlc[2, i], ohlc[3, i]
     if state == A1:
-        if low < f[F_SUPPORT] and _heavy(bars, i, n, m[P_SC]):
+        if low < f[F_SUPPORT] and heavy(bars, i, n, m[P_SC]):
             return _begin(bars, i, t, f, v, out, count)
         if _abandoned(f[F_SUPPORT] - close, f, n, m[P_ABANDON]):
             return _end(f, out, count, FAIL, t, close)
@@ -147,11 +103,11 @@ def _early(
         return _end(f, out, count, FAIL, t, close) if _abandoned(far, f, n, m[P_ABANDON]) else count
     if state == E and m[P_ABANDON] < 0:
         return count
-    if not _downtrend(bars, i, base, counts, m):
+    if not downtrend(bars, i, base, counts, m):
         return count
-    if _climax(bars, i, base, counts, m):
+    if climax(bars, i, base, counts, m):
         return _begin(bars, i, t, f, v, out, count)
-    if state == IDLE and 2 * close >= ohlc[1, i] + low and _heavy(bars, i, n, m[P_PS]):
+    if state == IDLE and 2 * close >= ohlc[1, i] + low and heavy(bars, i, n, m[P_PS]):
         return _say(f, out, count, PS, 1, t, t, low, 0)
     return count
 
@@ -179,7 +135,7 @@ def _undercut(
         f[F_PIERCED] = t
     if fresh or low < f[F_LOWEST_PRICE]:
         f[F_LOWEST], f[F_LOWEST_PRICE], v[V_LOWEST] = t, low, bars[1][i]
-        v[V_LOWEST_RV] = _relative_volume(bars[1], i, n)
+        v[V_LOWEST_RV] = relative_volume(bars[1], i, n)
     if n * (support - f[F_LOWEST_PRICE]) > m[P_DEPTH] * f[F_UNIT]:
         return _end(f, out, count, SOW, t, close)
     if close > support:
@@ -197,7 +153,7 @@ def _strength(
     bars: Bars, i: int, t: int, n: int, multiple: float, f: Ints, v: Floats, out: Ints, count: int
 ) -> int:
     opened, high, close = bars[0][0, i], bars[0][1, i], bars[0][3, i]
-    if close <= f[F_RESISTANCE] or close <= opened or not _heavy(bars, i, n, multiple):
+    if close <= f[F_RESISTANCE] or close <= opened or not heavy(bars, i, n, multiple):
         return count
     f[F_STATE], f[F_BACKED], f[F_STRENGTH], f[F_STRENGTH_HIGH] = D, 0, t, high
     v[V_STRENGTH] = bars[1][i]

@@ -48,14 +48,15 @@ class StructureEngine(EngineState):
     """Swings, their breaks and, with ``blocks``, order blocks and their life, bar after bar."""
 
     def __init__(self, params: BreakParams, *, blocks: bool = True) -> None:
-        from zanzibar_assets.analysis import _structure_kernels as kernels
+        from zanzibar_assets.analysis import _leg_kernels as legs
+        from zanzibar_assets.analysis._structure_kernels import BLOCK_FIELDS
 
         self.params, self.blocks = params, blocks
         super().__init__(
             {
-                "sides": np.zeros((2, kernels.SIDE_REGISTERS), np.int64),
-                "common": np.zeros(kernels.COMMON_REGISTERS, np.int64),
-                "heaps": np.empty((4, kernels.BLOCK_FIELDS, 64), np.int64),
+                "sides": np.zeros((2, legs.SIDE_REGISTERS), np.int64),
+                "common": np.zeros(legs.COMMON_REGISTERS, np.int64),
+                "heaps": np.empty((4, BLOCK_FIELDS, 64), np.int64),
                 "sizes": np.zeros(4, np.int64),
             }
         )
@@ -67,7 +68,8 @@ class StructureEngine(EngineState):
 
     def feed(self, window: Window) -> Ints:
         """Rows that the new bars of a window make known."""
-        from zanzibar_assets.analysis._structure_kernels import Rules, structure_rows, swing_marks
+        from zanzibar_assets.analysis._structure_kernels import Rules, structure_rows
+        from zanzibar_assets.analysis._swing_kernels import swing_marks
 
         params, state, ohlc = self.params, self.arrays, window.bars.ohlc
         left, right, wick = params.swing.left, params.swing.right, params.mode == "wick"
