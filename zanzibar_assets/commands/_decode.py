@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import stat
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO
@@ -17,16 +18,25 @@ from zanzibar_assets.store.parquet_files import ParquetWriter
 from zanzibar_assets.vocabulary import from_us
 
 SOURCE_SUFFIXES = (".scid", ".depth", ".dly", ".txt")
+_KINDS = {
+    stat.S_IFREG: "a regular file",
+    stat.S_IFDIR: "a folder",
+    stat.S_IFLNK: "a symbolic link",
+    stat.S_IFIFO: "a FIFO",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+    stat.S_IFSOCK: "a socket",
+}
 
 
 class ParquetStream:
     """Frames appended to one Parquet file, put in place only when complete; no path writes nothing."""
 
-    def __init__(self, path: Path | None, source: Path) -> None:
+    def __init__(self, path: Path | None, source: Path, option: str = "--out") -> None:
         if path is not None:
-            _refuse_unsafe(path, source)
+            _refuse_unsafe(path, source, option)
         self._path = path
-        self._part = path.with_name(path.name + ".part") if path else None
+        self._part = _part_of(path) if path else None
         self._file: BinaryIO | None = None
         self._writer: ParquetWriter | None = None
 
@@ -56,18 +66,65 @@ class ParquetStream:
             self._part.unlink(missing_ok=True)
 
 
-def _refuse_unsafe(out: Path, source: Path) -> None:
-    """UsageError when writing to ``out`` would destroy market data or has nowhere to go."""
+def check_paths(source: Path, out: Path | None, quarantine: Path | None) -> None:
+    """UsageError unless the source is a regular file and the outputs may be written, each its own file."""
+    kind = _KINDS.get(stat.S_IFMT(source.stat().st_mode), "something else")
+    if kind != _KINDS[stat.S_IFREG]:
+        raise UsageError(
+            f"{source} cannot be decoded",
+            expected="a regular file",
+            got=kind,
+            action="save the records to a file and name that",
+        )
+    if out is not None:
+        _refuse_unsafe(out, source, "--out")
+    if quarantine is not None:
+        _refuse_unsafe(quarantine, source, "--quarantine")
+    if out is not None and quarantine is not None:
+        taken = [path.resolve() for name in (out, quarantine) for path in (name, _part_of(name))]
+        if len(set(taken)) < len(taken):
+            raise UsageError("--out and --quarantine write the same file", action="name two files")
+
+
+def _part_of(path: Path) -> Path:
+    return path.with_name(path.name + ".part")
+
+
+def _refuse_unsafe(out: Path, source: Path, option: str) -> None:
+    """UsageError when writing to ``out`` would destroy what is no output of ours or has nowhere to go.
+
+    Links are not followed: the finished file is renamed onto the name, which would replace the link.
+    """
+    if not out.parent.is_dir():
+        raise UsageError(
+            f"{option} {out} cannot be written",
+            expected="a file in a folder that exists",
+            action="make the folder or name another one",
+        )
+    for place in (out, _part_of(out)):
+        _refuse_irregular(place, option)
     if out.exists() and out.samefile(source):
-        raise UsageError(f"--out {out} is the file that is read", action="name another file")
+        raise UsageError(f"{option} {out} is the file that is read", action="name another file")
     if out.suffix.lower() in SOURCE_SUFFIXES:
         raise UsageError(
-            f"--out {out} has the name of a source file",
+            f"{option} {out} has the name of a source file",
             expected="a name such as ticks.parquet",
             action="name a .parquet file",
         )
-    if out.is_dir() or not out.parent.is_dir():
-        raise UsageError(f"--out {out} cannot be written", expected="a file in a folder that exists")
+
+
+def _refuse_irregular(place: Path, option: str) -> None:
+    try:
+        mode = place.lstat().st_mode
+    except FileNotFoundError:
+        return
+    if not stat.S_ISREG(mode):
+        raise UsageError(
+            f"{option} {place} cannot be written",
+            expected="a new file or a regular one",
+            got=_KINDS.get(stat.S_IFMT(mode), "something else"),
+            action="name a file such as rows.parquet; to write no rows, leave the option out",
+        )
 
 
 def note_unknown(path: Path) -> None:
@@ -92,4 +149,13 @@ def print_result(result: dict[str, Any], as_json: bool) -> None:
         click.echo(json.dumps(result))
         return
     for name, value in result.items():
-        click.echo(f"{name:<20} {value}")
+        if name == "warnings":  # said on standard error
+            continue
+        for one in value if isinstance(value, list) else [value]:
+            click.echo(f"{name:<20} {one}")
+
+
+def say_warnings(result: dict[str, Any]) -> None:
+    """The document's warnings on standard error."""
+    for warning in result["warnings"]:
+        click.echo(f"zanzibar: warning: {warning}", err=True)

@@ -12,6 +12,7 @@ import click
 import polars as pl
 
 from zanzibar_assets.commands._decode import ParquetStream, iso
+from zanzibar_assets.commands._decode_quarantine import PutAside, warnings_of
 from zanzibar_assets.errors import FormatError, UsageError
 from zanzibar_assets.ingestion import formats, scid, text
 from zanzibar_assets.ingestion.sources import symbol_of
@@ -25,8 +26,10 @@ class _LateBarsError(Exception):
     """A bar came up in a file whose first records held none: its rows need the bar columns."""
 
 
-def decode_ticks(path: Path, zone: str | None, out: Path | None) -> dict[str, Any]:
-    """Figures of one decoded file, its rows written to ``out`` when that is given.
+def decode_ticks(
+    path: Path, zone: str | None, out: Path | None, quarantine: Path | None = None
+) -> dict[str, Any]:
+    """Figures of one decoded file, its rows written to ``out``, those put aside to ``quarantine``.
 
     The columns of the output must be known before its first row: a file is taken for one without
     bars by its first records and decoded again, with the bar columns, when a bar comes up later.
@@ -35,9 +38,10 @@ def decode_ticks(path: Path, zone: str | None, out: Path | None) -> dict[str, An
     symbol = symbol_of(path)
     scale = scid.scale_of(symbol, load_instruments().of_symbol(symbol))
     try:
-        found = _decode(path, zone, scale, out, aggregated=out is not None and _begins_with_bars(path, scale))
+        bars = out is not None and _begins_with_bars(path, scale)
+        found = _decode(path, zone, scale, (out, quarantine), aggregated=bars)
     except _LateBarsError:
-        found = _decode(path, zone, scale, out, aggregated=True)
+        found = _decode(path, zone, scale, (out, quarantine), aggregated=True)
     return {
         **found,
         "simulated": _is_simulated(path),
@@ -47,18 +51,23 @@ def decode_ticks(path: Path, zone: str | None, out: Path | None) -> dict[str, An
 
 
 def _decode(
-    path: Path, zone: str | None, scale: scid.Scale, out: Path | None, *, aggregated: bool
+    path: Path,
+    zone: str | None,
+    scale: scid.Scale,
+    outs: tuple[Path | None, Path | None],
+    *,
+    aggregated: bool,
 ) -> dict[str, Any]:
-    frames, torn = _tick_frames(path, zone, scale)
+    frames, header = _tick_frames(path, zone, scale)
+    out, quarantine = outs
     totals: Counter[str] = Counter()
-    reasons: Counter[str] = Counter()
     span: tuple[int, int] | None = None
-    with ParquetStream(out, path) as stream:
+    with ParquetStream(out, path) as stream, PutAside(quarantine, path, header) as aside:
         for raw in frames:
             totals["records"] += raw.height
             kept = raw
             if raw["defect"].null_count() < raw.height:
-                reasons.update(dict(raw["defect"].cast(pl.String).drop_nulls().value_counts().iter_rows()))
+                aside.add(raw)
                 kept = raw.filter(pl.col("defect").is_null())
             totals["rows"] += kept.height
             totals.update(_volumes(kept, scale))
@@ -74,13 +83,14 @@ def _decode(
         "records": totals["records"],
         "rows": totals["rows"],
         "quarantined": totals["records"] - totals["rows"],
-        "quarantined_by": dict(sorted(reasons.items())),
-        "torn_bytes": torn,
+        **aside.figures(),
+        "torn_bytes": header.torn_bytes if header else 0,
         "first_utc": iso(span and span[0]),
         "last_utc": iso(span and span[1]),
         "volume": totals["size"],
         "bid_volume": totals["bid_volume"],
         "ask_volume": totals["ask_volume"],
+        "warnings": warnings_of(header, totals["records"], totals["records"], aside),
     }
 
 
@@ -121,7 +131,9 @@ def _wider(span: tuple[int, int] | None, stamps: pl.Series) -> tuple[int, int] |
     return (first, last) if span is None else (min(first, span[0]), max(last, span[1]))
 
 
-def _tick_frames(path: Path, zone: str | None, scale: scid.Scale) -> tuple[Iterator[pl.DataFrame], int]:
+def _tick_frames(
+    path: Path, zone: str | None, scale: scid.Scale
+) -> tuple[Iterator[pl.DataFrame], formats.FileHeader | None]:
     if text.is_text(path):
         if zone is None:
             raise UsageError(
@@ -129,11 +141,11 @@ def _tick_frames(path: Path, zone: str | None, scale: scid.Scale) -> tuple[Itera
                 expected="--tz ZONE",
                 action="add the chart's zone, for instance --tz America/Chicago",
             )
-        return text.iter_text_chunks(path, text.zone_of(zone), scale), 0
+        return text.iter_text_chunks(path, text.zone_of(zone), scale), None
     header = formats.read_header(path)
     if header.kind != "scid":
         raise FormatError(f"{path} is a depth file", expected="a .scid file", action="use `zanzibar book`")
-    return scid.iter_chunks(path, header, scale, texts=False), header.torn_bytes
+    return scid.iter_chunks(path, header, scale, texts=False), header
 
 
 def _begins_with_bars(path: Path, scale: scid.Scale) -> bool:

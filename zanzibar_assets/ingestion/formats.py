@@ -142,6 +142,13 @@ def header_is_torn(start: bytes) -> bool:
 def parse_header(start: bytes, size: int, name: str) -> FileHeader:
     """Header from a file's first bytes and its size; ``name`` is for the error's text."""
     magic = start[:4]
+    if not start:
+        raise FormatError(
+            f"{name} is empty",
+            expected="the first bytes b'SCID' or b'SCDD'",
+            got="0 bytes",
+            action="wait until Sierra Chart has written to it, or copy the file again",
+        )
     if magic not in (SCID_MAGIC, DEPTH_MAGIC):
         raise FormatError(
             f"{name} is no Sierra intraday or depth file",
@@ -153,7 +160,10 @@ def parse_header(start: bytes, size: int, name: str) -> FileHeader:
     layout, wanted = (_SCID_HEADER, SCID_RECORD_BYTES) if scid else (_DEPTH_HEADER, DEPTH_RECORD_BYTES)
     if len(start) < layout.size:
         raise FormatError(
-            f"{name} has a cut header", expected=f"{layout.size} bytes", got=f"{len(start)} bytes"
+            f"{name} has a cut header",
+            expected=f"{layout.size} bytes",
+            got=f"{len(start)} bytes",
+            action="wait until Sierra Chart has written it whole, or copy the file again",
         )
     if scid:
         _, header_bytes, record_bytes, version, _, _, reserve = layout.unpack(start[: layout.size])
@@ -161,13 +171,17 @@ def parse_header(start: bytes, size: int, name: str) -> FileHeader:
         _, header_bytes, record_bytes, version, reserve = layout.unpack(start[: layout.size])
     if record_bytes != wanted:
         raise FormatError(
-            f"{name} has records of another size", expected=f"{wanted} bytes", got=str(record_bytes)
+            f"{name} has records of another size",
+            expected=f"{wanted} bytes",
+            got=str(record_bytes),
+            action="copy the file again; if it says the same, another program or format version wrote it",
         )
     if not layout.size <= header_bytes <= max(size, layout.size):
         raise FormatError(
             f"{name} has an impossible header size",
             expected=f"{layout.size} to {size}",
             got=str(header_bytes),
+            action="copy the file again from Sierra Chart's folder: this header is damaged",
         )
     records, torn = divmod(size - header_bytes, record_bytes)
     simulated = reserve.startswith(SIMULATED_MARKER)

@@ -44,7 +44,8 @@ def test_ticks_counts_and_columns(tmp_path):
     assert found == {
         "records": 4, "rows": 3, "quarantined": 1, "quarantined_by": {"off_grid": 1}, "torn_bytes": 5,
         "first_utc": "2024-01-03T15:00:00Z", "last_utc": "2024-01-03T15:00:02Z",
-        "volume": 5, "bid_volume": 2, "ask_volume": 3, "simulated": False,
+        "volume": 5, "bid_volume": 2, "ask_volume": 3, "simulated": False, "warnings": [],
+        "quarantine_sample": [{"rule": "off_grid", "byte_offset": 56 + 40, "seq": 1}],
     }  # fmt: skip
     frame = pl.read_parquet(tmp_path / "o.parquet")
     assert frame.columns == TICK_COLUMNS
