@@ -11,6 +11,7 @@ from pathlib import Path
 import yaml
 
 from zanzibar_assets.commands._health import BUILD_FIRST, FAIL, OK, WARN, Item
+from zanzibar_assets.commands._health_sample import extent, to_check
 from zanzibar_assets.config import Config
 from zanzibar_assets.errors import StoreError, ZanzibarError
 from zanzibar_assets.execution.arming import read_arming
@@ -19,8 +20,6 @@ from zanzibar_assets.instruments import Instrument
 from zanzibar_assets.store.manifest import PartitionRecord
 from zanzibar_assets.store.partition_store import PartitionStore
 from zanzibar_assets.vocabulary import Verdict, from_us
-
-SPOT_CHECKS = 20
 
 
 def partitions_item(records: Sequence[PartitionRecord]) -> Item:
@@ -45,8 +44,13 @@ def ledgers_item(lacking: Sequence[PartitionRecord]) -> Item:
     return Item("ledgers", WARN, detail, "the next build fills them; one that cannot be read: build it again")
 
 
-def lake_item(lake: PartitionStore, records: Sequence[PartitionRecord]) -> Item:
-    """Which store is in use, and a spread of its partitions is still what the manifest names."""
+def lake_item(
+    lake: PartitionStore, records: Sequence[PartitionRecord], seed: int = 0, *, full: bool = False
+) -> Item:
+    """Which store is in use, and its partitions still are what the manifest names.
+
+    All are hashed when they are small enough together or ``full``, else a sample drawn with ``seed``.
+    """
     try:
         kind = lake.describe()
     except ZanzibarError as error:
@@ -56,16 +60,14 @@ def lake_item(lake: PartitionStore, records: Sequence[PartitionRecord]) -> Item:
     stored = [r for r in records if r.fingerprint is not None]
     if not stored:
         return Item("lake", OK, f"{kind}: empty", BUILD_FIRST)
-    step = max(1, len(stored) // SPOT_CHECKS)
-    chosen = stored[::step][:SPOT_CHECKS]
+    chosen = to_check(stored, lambda record: record.bytes or 0, seed, full=full)
     for record in chosen:
         try:
             lake.read(record.table, record.key, record.schema_version, record.fingerprint or "")
         except StoreError as error:
             return Item("lake", FAIL, error.message, error.action)
     size = sum(record.bytes or 0 for record in stored) / (1 << 20)
-    held = f"{kind}: {len(stored)} partitions, {size:.1f} MiB"
-    detail = f"{held}; {len(chosen)} hashed again: all as written"
+    detail = f"{kind}: {size:.1f} MiB; {extent(len(chosen), len(stored), 'partitions')}, as written"
     return Item("lake", OK, detail)
 
 

@@ -26,13 +26,18 @@ from zanzibar_assets.vocabulary import to_us
 
 
 @click.command(name="doctor", epilog="Example:  zanzibar doctor --json")
+@click.option(
+    "--full", is_flag=True, help="Hash every stored partition and archived copy, however many bytes."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on standard output.")
-def command(as_json: bool) -> None:
+def command(full: bool, as_json: bool) -> None:
     """Check environment, configuration, data folder, stores, terminal and clock.
 
     Each line is ok, warn or fail, and says what to do. Nothing is changed. Exit 1 when a line fails.
+    Stored partitions are hashed again, and so are archived copies: all of them when they are under
+    500 MB together, else a sample of so many bytes that is another each time, and the line says so.
     """
-    items = list(examine(to_us(datetime.now(UTC))))
+    items = list(examine(to_us(datetime.now(UTC)), full=full))
     if as_json:
         click.echo(json.dumps({"items": [asdict(item) for item in items]}, indent=2))
     else:
@@ -57,8 +62,8 @@ def lines(items: list[Item]) -> list[str]:
     return found
 
 
-def examine(now_us: int) -> Iterator[Item]:
-    """Every check, from the machine to the switches."""
+def examine(now_us: int, *, full: bool = False) -> Iterator[Item]:
+    """Every check, from the machine to the switches; the clock also chooses the samples."""
     yield health.python_item()
     yield health.required_items()
     yield health.pins_item(health.constraints_file())
@@ -71,14 +76,14 @@ def examine(now_us: int) -> Iterator[Item]:
     file = config.home / "zanzibar.yaml"
     yield Item("configuration", OK, f"{file} is valid" if file.exists() else "defaults (no zanzibar.yaml)")
     yield from health.home_items(config.home)
-    yield from _stores(config, now_us)
+    yield from _stores(config, now_us, full=full)
     yield stores.inbox_item(config.inbox)
     yield stores.terminal_item(config)
     yield from stores.switch_items(config, now_us)
     yield from stores.dagster_items(config, dict(os.environ))
 
 
-def _stores(config: Config, now_us: int) -> Iterator[Item]:
+def _stores(config: Config, now_us: int, *, full: bool) -> Iterator[Item]:
     records: list[PartitionRecord] = []
     try:
         place = metadata_place(config)
@@ -94,7 +99,9 @@ def _stores(config: Config, now_us: int) -> Iterator[Item]:
             records = Manifest(opened).all()
             yield stores.ledgers_item(lacking(opened))
         yield stores.partitions_item(records)
-        yield stores.lake_item(open_partition_store(config), records)
+        yield stores.lake_item(open_partition_store(config), records, now_us, full=full)
+    if copies := archive.copies_item(config, now_us, full=full):
+        yield copies
     yield from _market(config, now_us)
     newest = max((r.written_us for r in records), default=None)
     standing = next(folder for folder in (config.home, *config.home.parents) if folder.exists())

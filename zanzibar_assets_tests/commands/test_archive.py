@@ -10,7 +10,8 @@ import pytest
 from click.testing import CliRunner
 
 from zanzibar_assets.cli import root
-from zanzibar_assets.commands._health_archive import archive_item
+from zanzibar_assets.commands import _health_sample as sample
+from zanzibar_assets.commands._health_archive import archive_item, copies_item
 from zanzibar_assets.config import load_config
 from zanzibar_assets.errors import ConfigError, UsageError
 from zanzibar_assets.orchestration.archiving import build_archive_schedule, depth_archive
@@ -103,6 +104,28 @@ def test_the_doctor_warns_of_depth_that_will_be_forgotten(sierra, tmp_path):
     assert (warned.status, NAME in warned.detail, "zanzibar archive" in warned.action) == ("warn", True, True)
     archive("--sierra-data", sierra)
     assert archive_item(config, late).status == "ok"
+
+
+def test_the_doctor_hashes_archived_copies(sierra, monkeypatch):
+    config = load_config()
+    assert copies_item(config, 1) is None
+    for day in ("2024-01-04", "2024-01-05"):
+        (sierra / "MarketDepthData" / NAME).with_name(f"ESH24-CME.{day}.depth").write_bytes(b"x" * 500)
+    for path in (sierra / "MarketDepthData").iterdir():
+        os.utime(path, (1_704_500_000, 1_704_500_000))
+    archive("--sierra-data", sierra)
+    assert copies_item(config, 1).detail == "all 3 archived copies hashed again, as written"
+    stored = config.depth_archive_dir / "ESH24-CME" / f"{NAME}.zst"
+    content = bytearray(stored.read_bytes())
+    content[-1] ^= 1
+    stored.write_bytes(content)
+    assert (copies_item(config, 1).status, NAME in copies_item(config, 1).detail) == ("fail", True)
+    monkeypatch.setattr(sample, "CHECKED_BYTES", 1)
+    found = [copies_item(config, seed) for seed in range(20)]
+    assert {item.status for item in found} == {"ok", "fail"}
+    assert all("1 of 3 archived copies hashed again (a sample" in item.detail for item in found)
+    full = copies_item(config, 1, full=True)
+    assert (full.status, "all 3" in full.detail) == ("fail", True)
 
 
 def test_the_job_calls_the_same_archive_and_its_schedule_is_off(sierra, tmp_path):

@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from zanzibar_assets.commands import _health as health
+from zanzibar_assets.commands import _health_sample as sample
 from zanzibar_assets.commands import _health_stores as stores
 from zanzibar_assets.commands.doctor import command
 from zanzibar_assets.config import load_config
@@ -93,6 +94,39 @@ def test_stored_partitions_are_hashed_again(tmp_path, monkeypatch):
     assert "materialize bars SIM_ES|2025-01-06 again" in items["lake"]["action"]
     path.unlink()
     assert doctor(tmp_path, monkeypatch)[1]["lake"]["status"] == "fail"
+
+
+def test_every_partition_is_hashed_when_they_are_small_and_a_sample_is_called_one(tmp_path, monkeypatch):
+    lake, records = Lake(tmp_path / "lake"), []
+    for day in range(1, 42):
+        key = PartitionKey.parse(
+            f"SIM_ES|2025-01-{day:02d}" if day < 32 else f"SIM_ES|2025-02-{day - 31:02d}"
+        )
+        written = lake.write("bars", key, 1, pl.DataFrame({"close": [float(day)]}))
+        records.append(replace(record("bars", str(key), written.fingerprint), bytes=1_000))
+    assert "all 41 partitions hashed again, as written" in stores.lake_item(lake, records).detail
+    path = lake.path("bars", PartitionKey.parse("SIM_ES|2025-01-18"), 1)
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    assert stores.lake_item(lake, records).status == "fail"
+    monkeypatch.setattr(sample, "CHECKED_BYTES", 20_000)
+    found = [stores.lake_item(lake, records, seed) for seed in range(12)]
+    assert {item.status for item in found} == {"ok", "fail"}
+    told = [item.detail for item in found if item.status == "ok"]
+    assert all(
+        "20 of 41 partitions hashed again (a sample, another each time; --full" in text for text in told
+    )
+    assert stores.lake_item(lake, records, 1, full=True).status == "fail"
+
+
+def test_the_doctor_takes_full(tmp_path, monkeypatch):
+    path = store(tmp_path, bytes=1_000)
+    monkeypatch.setattr(sample, "CHECKED_BYTES", 1)
+    monkeypatch.setenv("ZANZIBAR_HOME", str(tmp_path))
+    assert CliRunner().invoke(command, ["--full"]).exit_code == 0
+    path.write_bytes(b"no Parquet")
+    assert CliRunner().invoke(command, ["--full"]).exit_code == 1
 
 
 def test_blocked_partitions_and_a_clock_before_the_last_write(tmp_path, monkeypatch):
