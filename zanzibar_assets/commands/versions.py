@@ -57,6 +57,7 @@ def command(
     wanted = _wanted(table, key)
     workspace = _open(now_us)
     history = History.of(workspace.manifest)
+    _require_known(workspace, table, key)
     if age_us is not None:
         _show_pruned(_prune(workspace, history, now_us - age_us, wanted), as_json=as_json)
         return
@@ -90,6 +91,21 @@ def _wanted(table: str | None, key: str | None) -> _Wanted:
     if table is not None and table not in TABLES:
         raise UsageError(f"there is no table {table!r}", expected=", ".join(sorted(TABLES)))
     return _Wanted(table, None if key is None else str(PartitionKey.parse(key)))
+
+
+def _require_known(workspace: Workspace, table: str | None, key: str | None) -> None:
+    """StoreError (exit 1) for a partition of which the manifest knows neither a row nor an old version."""
+    from zanzibar_assets.errors import StoreError
+    from zanzibar_assets.store.keys import PartitionKey
+
+    if table is None or key is None:
+        return
+    partition = PartitionKey.parse(key)
+    if workspace.manifest.get(table, partition) is None and not workspace.manifest.versions(table, partition):
+        raise StoreError(
+            f"no such partition was ever stored: {table} {partition}",
+            action=f"`zanzibar versions {table}` lists the table's versions; check the key",
+        )
 
 
 def _age(prune: bool, older_than: str | None) -> int | None:
