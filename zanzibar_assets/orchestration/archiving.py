@@ -27,8 +27,16 @@ def archive_depth_files(context: dg.OpExecutionContext, zanzibar: ZanzibarResour
             "archived": [note.file for note in done.archived],
             "unchanged": len(done.unchanged),
             "left": [f"{name}: {reason}" for name, reason in done.left],
+            "repaired": [item.file for item in done.repaired],
+            "damaged": [item.file for item in done.damaged],
         }
     )
+    if done.damaged:
+        raise dg.Failure(
+            f"{len(done.damaged)} archived depth files are damaged and their sources are gone: "
+            "restore the archive folder from a backup",
+            metadata={"damaged": [item.file for item in done.damaged]},
+        )
 
 
 @dg.job(name=DEPTH_ARCHIVE, description="Keep depth files before Sierra Chart forgets them.")
