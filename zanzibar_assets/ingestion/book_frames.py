@@ -22,8 +22,8 @@ from zanzibar_assets.ingestion.scid import Scale
 CHUNK_RECORDS = 1 << 16
 """1.6 MB of a file: what is decoded of it stays in the processor's caches until it is applied."""
 ODD = 24
-FRAME_ROWS = 8 * RUN_ROWS
-"""5 MB of columns at ten levels: the memory of a frame that was dropped is used for the next one."""
+FRAME_ROWS = 32 * RUN_ROWS
+"""21 MB of columns at ten levels: making a frame costs as much as a thousand of its rows."""
 
 
 def key_prices(keys: NDArray[np.int64], scale: Scale) -> NDArray[np.float64]:

@@ -9,12 +9,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from zanzibar_assets.errors import FormatError, UsageError
-from zanzibar_assets.ingestion import book_frames
+from zanzibar_assets.ingestion import book_frames, formats
 from zanzibar_assets.ingestion.book import Book
 from zanzibar_assets.ingestion.book_frames import ReplayTally, price_frame, replay_file
-from zanzibar_assets.ingestion.depth_arrays import DepthArrays
+from zanzibar_assets.ingestion.depth_arrays import DepthArrays, depth_arrays
 from zanzibar_assets.ingestion.scid import Scale
-from zanzibar_assets_tests.builders.sierra import DEPTH_HEADER, depth, trade, us, write_depth, write_scid
+from zanzibar_assets_tests.builders.sierra import (
+    DEPTH_HEADER,
+    depth,
+    sc_us,
+    trade,
+    us,
+    write_depth,
+    write_scid,
+)
 from zanzibar_assets_tests.reference.slow_book import changes_of, slow_replay
 
 TICK = Scale("X", tick_size=0.25)
@@ -266,3 +274,33 @@ def test_runs_of_few_rows_are_the_rows_of_one_feed(every_us, on_change, room):
     assert runs[-1][1] == consumed
     for number, column in enumerate(whole):
         np.testing.assert_array_equal(np.concatenate([top[number] for top, _ in runs]), column)
+
+
+@pytest.mark.parametrize("scale", [TICK, Scale("Y"), Scale("Z", tick_size=0.1)])
+@pytest.mark.parametrize("every_us", [0, 2_000])
+def test_frames_of_many_rows_are_the_rows_of_one_feed(tmp_path, scale, every_us):
+    """Rows by tiles straight into columns, over the borders of chunks, tiles and frames."""
+    rng = np.random.default_rng(5)
+    path = write_depth(
+        tmp_path / "x.depth",
+        *(
+            depth(sc_us("2024-01-03T15:00:00") + 700 * n, int(c), k / 2, int(q), flags=int(f))
+            for n, (c, k, q, f) in enumerate(
+                zip(rng.integers(2, 8, 9_000), rng.integers(190, 210, 9_000), rng.integers(0, 5, 9_000),
+                    rng.random(9_000) < 0.9, strict=True)
+            )
+        ),
+    )  # fmt: skip
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(book_frames, "CHUNK_RECORDS", 4_000)
+        patch.setattr(book_frames, "FRAME_ROWS", 2_100)
+        frames = list(replay_file(path, scale, Book(3, every_us), ReplayTally()))
+    assert len(frames) > 1
+    assert all(frame.height <= 2_100 for frame in frames)
+    records = np.fromfile(path, dtype=formats.DEPTH_DTYPE, offset=64)
+    book = Book(3, every_us)
+    whole = [
+        price_frame(book.feed(depth_arrays(records, scale)[0])[0], 3, scale),
+        price_frame(book.finish(), 3, scale),
+    ]
+    assert pl.concat(frames).equals(pl.concat(whole))
