@@ -7,7 +7,9 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
+from contextlib import suppress
 
 import click
 
@@ -15,6 +17,8 @@ from zanzibar_assets.config import HOME_VARIABLE, load_config
 from zanzibar_assets.errors import UsageError
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
+GRACE_SECONDS = 20.0
+"""How long the servers may take to end by themselves once they are told to."""
 
 
 @click.command(
@@ -63,7 +67,12 @@ def serve(arguments: list[str], environment: dict[str, str]) -> int:
 
     def stop(number: int, frame: object) -> None:
         del number, frame
-        os.killpg(servers.pid, signal.SIGINT)
+        with suppress(ProcessLookupError):
+            os.killpg(servers.pid, signal.SIGINT)
+        # A signal that comes while they start can be lost on them: nobody waits for that for ever.
+        deadline = threading.Timer(GRACE_SECONDS, _end_group, (servers.pid,))
+        deadline.daemon = True
+        deadline.start()
 
     for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(name, stop)

@@ -60,7 +60,27 @@ def test_ending_up_ends_its_servers(tmp_path):
         with socket.socket() as probe:
             return probe.connect_ex(("127.0.0.1", port)) == 0
 
-    assert wait_for(listens, 120)
-    up.send_signal(signal.SIGTERM)
-    up.wait(timeout=60)
+    try:
+        assert wait_for(listens, 120)
+        up.send_signal(signal.SIGTERM)
+        up.wait(timeout=120)
+    finally:
+        up.kill()
+        up.wait()
     assert wait_for(lambda: not listens(), 20)
+
+
+def test_servers_that_do_not_listen_to_the_signal_are_ended_all_the_same():
+    deaf = (
+        "import signal, time; [signal.signal(s, signal.SIG_IGN) for s in (2, 15)]; "
+        "print(1, flush=True); time.sleep(600)"
+    )
+    code = (
+        "import os, sys; from zanzibar_assets.commands import up; up.GRACE_SECONDS = 0.5; "
+        f"up.serve([sys.executable, '-c', {deaf!r}], dict(os.environ))"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"1\n"
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=120) is not None
