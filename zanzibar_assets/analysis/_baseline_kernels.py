@@ -17,7 +17,13 @@ Bars = tuple[Ints, Floats, Ints]
 
 @compiled
 def _median(values: Floats) -> float:
-    ordered = np.sort(values)
+    ordered = np.empty(len(values), np.float64)
+    for k in range(len(values)):
+        at = k
+        while at > 0 and ordered[at - 1] > values[k]:
+            ordered[at] = ordered[at - 1]
+            at -= 1
+        ordered[at] = values[k]
     middle = len(ordered) // 2
     if len(ordered) % 2:
         return float(ordered[middle])
@@ -53,13 +59,22 @@ def _true_range(ohlc: Ints, i: int) -> int:
 
 
 @compiled
+def _higher(low: int, ohlc: Ints, i: int, n: int) -> bool:
+    """Whether one of the n bars before went lower."""
+    found = False
+    for j in range(i - n, i):
+        found = found or ohlc[2, j] < low
+    return found
+
+
+@compiled
 def climax(bars: Bars, i: int, base: int, counts: Ints, multiples: Floats) -> bool:
     """Selling climax after a fall: heavy volume, wide range, lowest low of n bars."""
     n, ohlc = counts[I_N], bars[0]
     if not heavy(bars, i, n, multiples[P_SC]):
         return False
     own = _true_range(ohlc, i)
-    if own <= 0 or ohlc[2, i] > ohlc[2, i - n : i].min():
+    if own <= 0 or _higher(ohlc[2, i], ohlc, i, n):
         return False
     ranges = np.empty(n, np.float64)
     for k in range(n):

@@ -23,9 +23,12 @@ from zanzibar_assets.analysis.kinds import (
     REF,
     REF_EVENT,
     WIDTH,
+    whole,
 )
 
 INSERTION_ROWS = 16
+
+ZERO, UP, DOWN = whole(0), whole(1), whole(-1)
 
 compiled = njit(cache=True, nogil=True)
 inlined = njit(cache=True, nogil=True, forceinline=True)
@@ -37,7 +40,8 @@ def grown(table: Ints, used: int, needed: int) -> Ints:
     """A table with room for ``needed`` columns, holding the first ``used``; odd widths spare the cache."""
     wider = np.empty((table.shape[0], (needed + needed // 2 + 64) | 1), np.int64)
     for field in range(table.shape[0]):
-        wider[field, :used] = table[field, :used]
+        for at in range(used):
+            wider[field, at] = table[field, at]
     return wider
 
 
@@ -110,17 +114,22 @@ def settle_all(out: Ints) -> None:
 
 @compiled
 def _merge_sort(out: Ints, first: int, end: int) -> None:
-    order, spare = np.arange(first, end), np.empty(end - first, np.int64)
+    rows = end - first
+    order, spare = np.empty(rows, np.int64), np.empty(rows, np.int64)
+    for k in range(rows):
+        order[k] = first + k
     width = 1
-    while width < len(order):
-        for start in range(0, len(order), 2 * width):
-            _merge_runs(
-                out, order, spare, start, min(start + width, len(order)), min(start + 2 * width, len(order))
-            )
+    while width < rows:
+        for start in range(0, rows, 2 * width):
+            middle, stop = min(start + width, rows), min(start + 2 * width, rows)
+            _merge_runs(out, order, spare, start, middle, stop)
         order, spare = spare, order
         width *= 2
     for field in range(WIDTH):
-        out[field, first:end] = out[field][order]
+        for k in range(rows):
+            spare[k] = out[field, order[k]]
+        for k in range(rows):
+            out[field, first + k] = spare[k]
 
 
 @compiled
@@ -136,7 +145,7 @@ def _merge_runs(out: Ints, order: Ints, into: Ints, start: int, middle: int, end
             left += 1
 
 
-@compiled
+@njit("i8[:,::1](i8[:,:], i8[:,:])", cache=True, nogil=True)
 def merged(a: Ints, b: Ints) -> Ints:
     """Two ordered row tables as one."""
     total = a.shape[1] + b.shape[1]

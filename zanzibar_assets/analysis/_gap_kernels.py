@@ -9,12 +9,22 @@ a gap costs the same however many are open.
 
 from __future__ import annotations
 
-from zanzibar_assets.analysis._event_kernels import compiled, grown, inlined, put, range_sum, settle
+from zanzibar_assets.analysis._event_kernels import (
+    DOWN,
+    UP,
+    ZERO,
+    compiled,
+    grown,
+    inlined,
+    put,
+    range_sum,
+    settle,
+)
 from zanzibar_assets.analysis._records import Ints
-from zanzibar_assets.analysis.kinds import ACROSS, CODES, GAP_ROWS, NONE, SERIES_OF_ROWS
+from zanzibar_assets.analysis.kinds import ACROSS, CODES, GAP_ROWS, NONE, SERIES_OF_ROWS, whole
 
-FVG, EXTEND = CODES["fvg"], CODES["fvg_extend"]
-TOUCH, CE, FILL, INVERT = (CODES[name] for name in ("fvg_touch", "fvg_ce", "fvg_fill", "fvg_invert"))
+FVG, EXTEND = (whole(CODES[name]) for name in ("fvg", "fvg_extend"))
+TOUCH, CE, FILL, INVERT = (whole(CODES[name]) for name in ("fvg_touch", "fvg_ce", "fvg_fill", "fvg_invert"))
 
 G_LO, G_HI, G_EVENT, G_NO = range(4)
 GAP_FIELDS = 4
@@ -82,7 +92,8 @@ def _life(
             gap = stacks[IDS + row, sizes[row]]
             put(
                 out, count, _stage_kind(stage), -side if stage == 3 else side, t, t, NONE,
-                gaps[G_LO, gap], gaps[G_HI, gap], gaps[G_NO, gap], gaps[G_EVENT, gap], 0, _number(registers),
+                gaps[G_LO, gap], gaps[G_HI, gap], gaps[G_NO, gap], gaps[G_EVENT, gap], ZERO,
+                _number(registers),
             )  # fmt: skip
             count += 1
     return count
@@ -121,7 +132,7 @@ def _chain(out: Ints, count: int, registers: Ints, side: int, lo: int, hi: int, 
         put(
             out, count, EXTEND, side, t - 1, t, NONE,
             min(lo, registers[R_CHAIN_LO]), max(hi, registers[R_CHAIN_HI]),
-            registers[R_CHAIN_NO], registers[R_CHAIN_EVENT], 0, _number(registers),
+            registers[R_CHAIN_NO], registers[R_CHAIN_EVENT], ZERO, _number(registers),
         )  # fmt: skip
         return count + 1
     registers[R_CHAIN], registers[R_CHAIN_FILLED] = side, 0
@@ -154,10 +165,10 @@ def _bar(
     """Rows of a bar on which something happens; ``out`` has room for them."""
     high, low, close, begun = ohlc[1, i], ohlc[2, i], ohlc[3, i], count
     if live:
-        count = _life(out, count, gaps, stacks, sizes, registers, 1, low, close, t)
-        count = _life(out, count, gaps, stacks, sizes, registers, -1, -high, -close, t)
+        count = _life(out, count, gaps, stacks, sizes, registers, UP, low, close, t)
+        count = _life(out, count, gaps, stacks, sizes, registers, DOWN, -high, -close, t)
     _follow_chain(registers, high, low)
-    up, down = (low - ohlc[1, i - 2], ohlc[2, i - 2] - high) if t >= 2 else (0, 0)
+    up, down = (low - ohlc[1, i - 2], ohlc[2, i - 2] - high) if t >= 2 else (ZERO, ZERO)
     height = max(up, down)
     if height > 0 and _wide_enough(ohlc, i, base, height, n, min_ticks, min_atr):
         side, lo, hi = (1, ohlc[1, i - 2], low) if up > 0 else (-1, high, ohlc[2, i - 2])
@@ -175,7 +186,7 @@ def _waiting(sizes: Ints) -> int:
     return total
 
 
-@inlined
+@compiled
 def _run(
     ohlc: Ints, sessions: Ints, start: int, base: int, n: int, min_ticks: int, min_atr: float,
     registers: Ints, gaps: Ints, stacks: Ints, sizes: Ints, out: Ints, count: int,
@@ -213,12 +224,12 @@ def gap_rows(
     ``gaps`` and ``stacks`` have room for a gap a bar. Most bars change nothing, which four comparisons
     with what waits on top tell.
     """
-    i, count = _run(
-        ohlc, sessions, first, base, n, min_ticks, min_atr, registers, gaps, stacks, sizes, out, 0
-    )  # fmt: skip
-    while i < ohlc.shape[1]:
-        out = grown(out, count, count + 2 + _waiting(sizes))
+    i, count = first, ZERO
+    while True:
         i, count = _run(
             ohlc, sessions, i, base, n, min_ticks, min_atr, registers, gaps, stacks, sizes, out, count
         )  # fmt: skip
+        if i >= ohlc.shape[1]:
+            break
+        out = grown(out, count, count + 2 + _waiting(sizes))
     return out, count

@@ -7,11 +7,11 @@ breaks or the block of bars ends; legs of a side do not overlap by more than a s
 
 from __future__ import annotations
 
-from zanzibar_assets.analysis._event_kernels import inlined, put
+from zanzibar_assets.analysis._event_kernels import ZERO, inlined, put
 from zanzibar_assets.analysis._records import Ints
-from zanzibar_assets.analysis.kinds import CODES, NO, NONE, SERIES_OF_ROWS, STRUCTURE_ROWS
+from zanzibar_assets.analysis.kinds import CODES, NO, NONE, SERIES_OF_ROWS, STRUCTURE_ROWS, whole
 
-SWING, SUPERSEDE = CODES["swing"], CODES["swing_supersede"]
+SWING, SUPERSEDE = (whole(CODES[name]) for name in ("swing", "swing_supersede"))
 
 (S_LIVE, S_PRICE, S_EVENT, S_NO, S_GAP, S_FAR, S_FAR_AT, S_FAR_LO, S_FAR_HI, S_OPP_AT, S_OPP_LO, S_OPP_HI,
  S_OB_AT, S_OB_LO, S_OB_HI, S_UPTO) = range(16)  # fmt: skip
@@ -86,7 +86,7 @@ def zigzag(out: Ints, count: int, common: Ints, side: int, price: int, event: in
     if same:
         put(
             out, count, SUPERSEDE, side, event, t, price, NONE, NONE,
-            common[C_ZIG_NO], common[C_ZIG_EVENT], 0, number(common),
+            common[C_ZIG_NO], common[C_ZIG_EVENT], ZERO, number(common),
         )  # fmt: skip
         no = out[NO, count]
         count += 1
@@ -109,7 +109,7 @@ def confirm(
         if not mark & (1 if side > 0 else 2):
             continue
         price, no = ohlc[1, event] if side > 0 else ohlc[2, event], number(common)
-        put(out, count, SWING, side, base + event, base + i, price, NONE, NONE, NONE, NONE, 0, no)
+        put(out, count, SWING, side, base + event, base + i, price, NONE, NONE, NONE, NONE, ZERO, no)
         take_swing(side * price, base + event, sides, 0 if side > 0 else 1, no)
         count += 1
         if known_order:

@@ -8,6 +8,7 @@ stack order, and the oldest group near enough to a swing is found by bisection.
 from __future__ import annotations
 
 from zanzibar_assets.analysis._event_kernels import (
+    ZERO,
     compiled,
     drop_top,
     grown,
@@ -31,10 +32,11 @@ from zanzibar_assets.analysis.kinds import (
     REF,
     SERIES_OF_ROWS,
     SWEEP_ROWS,
+    whole,
 )
 
-SWING, POOL, TAKEN = CODES["swing"], CODES["pool"], CODES["pool_taken"]
-SWEPT, ACCEPTED = CODES["level_sweep"], CODES["level_accept"]
+SWING, POOL, TAKEN = (whole(CODES[name]) for name in ("swing", "pool", "pool_taken"))
+SWEPT, ACCEPTED = (whole(CODES[name]) for name in ("level_sweep", "level_accept"))
 
 M_PRICE, M_GROUP = range(2)
 MEMBER_FIELDS = 2
@@ -134,7 +136,7 @@ def pool_rows(
     members: Ints, groups: Ints, sizes: Ints, serial: Ints, out: Ints,
 ) -> tuple[Ints, int]:  # fmt: skip
     """Rows of pools on the bars from ``first`` on; ``points`` are the rows that confirm swings there."""
-    count = nextp = 0
+    count, nextp = ZERO, 0
     tolerance = float(tol_ticks)
     for i in range(first, ohlc.shape[1]):
         t, begun = base + i, count
@@ -231,7 +233,7 @@ def sweep_rows(
     waiting: Ints, opened: Ints, sizes: Ints, serial: Ints, out: Ints,
 ) -> tuple[Ints, int, Ints, Ints]:  # fmt: skip
     """Outcomes on the bars from ``first`` on; each of ``levels`` is armed at the close of its known bar."""
-    count = nextl = 0
+    count, nextl = ZERO, 0
     for i in range(first - 1, ohlc.shape[1]):
         t, begun = base + i, count
         if i >= first:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from zanzibar_assets.analysis._event_kernels import compiled, put, settle
+from zanzibar_assets.analysis._event_kernels import ZERO, compiled, put, settle
 from zanzibar_assets.analysis._records import Ints
 from zanzibar_assets.analysis.kinds import (
     CODES,
@@ -15,10 +15,11 @@ from zanzibar_assets.analysis.kinds import (
     NONE,
     RANGE_ROWS,
     SERIES_OF_ROWS,
+    whole,
 )
 
-SWING, OTE = CODES["swing"], CODES["ote"]
-PREMIUM, EQUILIBRIUM, DISCOUNT = CODES["premium"], CODES["equilibrium"], CODES["discount"]
+SWING, OTE = (whole(CODES[name]) for name in ("swing", "ote"))
+PREMIUM, EQUILIBRIUM, DISCOUNT = (whole(CODES[name]) for name in ("premium", "equilibrium", "discount"))
 
 R_SERIAL, R_ZONE, R_OTE, R_HIGH, R_HIGH_EVENT, R_HIGH_NO, R_LOW, R_LOW_EVENT, R_LOW_NO = range(9)
 RANGE_REGISTERS = 9
@@ -78,7 +79,7 @@ def _judge(close: int, t: int, e: float, registers: Ints, out: Ints, count: int)
 @compiled
 def range_rows(ohlc: Ints, first: int, base: int, e: float, points: Ints, registers: Ints, out: Ints) -> int:
     """Rows on the bars from ``first`` on; ``out`` has room for two a bar, ``points`` confirm swings there."""
-    count = at = 0
+    count, at = ZERO, 0
     for i in range(first, ohlc.shape[1]):
         t, begun = base + i, count
         count = _judge(ohlc[3, i], t, e, registers, out, count)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from zanzibar_assets.analysis._event_kernels import (
+    ZERO,
     compiled,
     drop_top,
     grown,
@@ -49,10 +50,11 @@ from zanzibar_assets.analysis.kinds import (
     MSS,
     NO,
     NONE,
+    whole,
 )
 
-BOS, CHOCH = CODES["bos"], CODES["choch"]
-OB, MITIGATED, BREAKER = CODES["ob"], CODES["ob_mitigated"], CODES["breaker"]
+BOS, CHOCH = (whole(CODES[name]) for name in ("bos", "choch"))
+OB, MITIGATED, BREAKER = (whole(CODES[name]) for name in ("ob", "ob_mitigated", "breaker"))
 
 B_KEY, B_LO, B_HI, B_EVENT, B_NO = range(5)
 BLOCK_FIELDS = 5
@@ -78,9 +80,10 @@ def _block_life(
     """Blocks of heap ``k`` (mitigations and breakers of each side) whose edge a bar reaches."""
     side, stage = 1 if k < 2 else -1, k % 2
     while sizes[k] > 0 and heaps[k, B_KEY, 0] <= limit:
+        kind, direction = (MITIGATED, side) if stage == 0 else (BREAKER, -side)
         put(
-            out, count, MITIGATED if stage == 0 else BREAKER, side if stage == 0 else -side, t, t, NONE,
-            heaps[k, B_LO, 0], heaps[k, B_HI, 0], heaps[k, B_NO, 0], heaps[k, B_EVENT, 0], 0, number(common),
+            out, count, kind, direction, t, t, NONE, heaps[k, B_LO, 0], heaps[k, B_HI, 0],
+            heaps[k, B_NO, 0], heaps[k, B_EVENT, 0], ZERO, number(common),
         )  # fmt: skip
         count += 1
         sizes[k] = drop_top(heaps, k, sizes[k])
@@ -220,7 +223,7 @@ def _tops(heaps: Ints, sizes: Ints) -> tuple[int, int, int, int]:
     )
 
 
-@inlined
+@compiled
 def _run(
     ohlc: Ints, marks: Marks, first: int, start: int, base: int, rules: Rules,
     sides: Ints, common: Ints, heaps: Ints, sizes: Ints, out: Ints, count: int,
@@ -260,18 +263,18 @@ def structure_rows(
 
     Arrays grow between runs: inside the loop they stay what they are, which spares counting references.
     """
-    i, count = _run(
-        ohlc, marks, first, first, base, rules, sides, common, heaps, sizes, out, 0
-    )  # fmt: skip
-    while i < ohlc.shape[1]:
+    i, count = first, ZERO
+    while True:
+        i, count = _run(
+            ohlc, marks, first, i, base, rules, sides, common, heaps, sizes, out, count
+        )  # fmt: skip
+        if i >= ohlc.shape[1]:
+            break
         live = sizes.sum()
         if live >= heaps.shape[2]:
             heaps = widened(heaps, heaps.shape[2])
         if count + live + ROWS_OF_BAR > out.shape[1]:
             out = grown(out, count, count + live + ROWS_OF_BAR)
-        i, count = _run(
-            ohlc, marks, first, i, base, rules, sides, common, heaps, sizes, out, count
-        )  # fmt: skip
     for k in range(2):
         if sides[k, S_LIVE]:
             walk(ohlc, base, base + ohlc.shape[1], sides, k)

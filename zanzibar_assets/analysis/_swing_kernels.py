@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from zanzibar_assets.analysis._event_kernels import compiled
+from zanzibar_assets.analysis._event_kernels import DOWN, UP, compiled
 from zanzibar_assets.analysis._records import Ints
 
 RINGS = 5
@@ -26,7 +26,7 @@ def any_above(values: Ints, start: int, end: int, sign: int, price: int) -> bool
 
 
 @compiled
-def peak(values: Ints, i: int, left: int, right: int, sign: int, known: int = 0) -> bool:
+def peak(values: Ints, i: int, left: int, right: int, sign: int, known: int) -> bool:
     """Swing test beyond the ``known`` nearest neighbours, both sides outwards at once.
 
     Whoever survives k bars on each side has them to itself, so all tests together take n log k steps.
@@ -64,8 +64,8 @@ def swing_marks(ohlc: Ints, first: int, base: int, left: int, right: int) -> Mar
     if start >= ohlc.shape[1]:
         return marks
     rings, high, low = min(left, right, RINGS), ohlc[1], ohlc[2]
-    highs = _beat_neighbours(high, start - right, len(high) - right, rings, 1)
-    lows = _beat_neighbours(low, start - right, len(low) - right, rings, -1)
+    highs = _beat_neighbours(high, start - right, len(high) - right, rings, UP)
+    lows = _beat_neighbours(low, start - right, len(low) - right, rings, DOWN)
     found = marks[start - first :]
     for k in range(len(found)):
         found[k] = np.uint8(highs[k]) | (np.uint8(lows[k]) << np.uint8(1))
@@ -73,8 +73,8 @@ def swing_marks(ohlc: Ints, first: int, base: int, left: int, right: int) -> Mar
         return marks
     for k in range(len(found)):
         at = start - right + k
-        if found[k] & 1 and not peak(high, at, left, right, 1, rings):
+        if found[k] & 1 and not peak(high, at, left, right, UP, rings):
             found[k] &= 2
-        if found[k] & 2 and not peak(low, at, left, right, -1, rings):
+        if found[k] & 2 and not peak(low, at, left, right, DOWN, rings):
             found[k] &= 1
     return marks

@@ -25,17 +25,17 @@ from zanzibar_assets.analysis._baseline_kernels import (
     heavy,
     relative_volume,
 )
-from zanzibar_assets.analysis._event_kernels import compiled, put, settle
+from zanzibar_assets.analysis._event_kernels import DOWN, UP, ZERO, compiled, put, settle
 from zanzibar_assets.analysis._records import Floats, Ints
 from zanzibar_assets.analysis._swing_kernels import peak
-from zanzibar_assets.analysis.kinds import CODES, NONE, SERIES_OF_ROWS
+from zanzibar_assets.analysis.kinds import CODES, NONE, SERIES_OF_ROWS, whole
 
 IDLE, A1, A2, B, C, D, E = range(7)
 PHASE_OF_STATE = (0, 1, 1, 2, 3, 4, 5)
 
-PS, SC, AR, ST, ST_B, UA = (CODES[name] for name in ("ps", "sc", "ar", "st", "st_b", "ua"))
-SPRING, TEST, SOS, BU, LPS = (CODES[name] for name in ("spring", "test", "sos", "bu", "lps"))
-MARKUP, SOW, FAIL = (CODES[name] for name in ("markup", "sow", "fail"))
+PS, SC, AR, ST, ST_B, UA = (whole(CODES[name]) for name in ("ps", "sc", "ar", "st", "st_b", "ua"))
+SPRING, TEST, SOS, BU, LPS = (whole(CODES[name]) for name in ("spring", "test", "sos", "bu", "lps"))
+MARKUP, SOW, FAIL = (whole(CODES[name]) for name in ("markup", "sow", "fail"))
 
 (F_STATE, F_SERIAL, F_ENGINE, F_LAST, F_LAST_EVENT, F_CLIMAX, F_SUPPORT, F_UNIT, F_RALLY, F_RESISTANCE,
  F_PIERCED, F_LOWEST, F_LOWEST_PRICE, F_SPRING, F_SPRING_PRICE, F_STRENGTH, F_STRENGTH_HIGH,
@@ -66,18 +66,19 @@ def _say(
 
 @compiled
 def _begin(bars: Bars, i: int, t: int, f: Ints, v: Floats, out: Ints, count: int) -> int:
-    again = 1 if f[F_STATE] == A1 else 0
+    again = UP if f[F_STATE] == A1 else ZERO
     f[F_STATE], f[F_CLIMAX], f[F_SUPPORT], f[F_UNIT] = A1, t, bars[0][2, i], bars[2][i]
-    f[F_RALLY : F_BACKED + 1] = 0
+    for field in range(F_RALLY, F_BACKED + 1):
+        f[field] = 0
     f[F_PIERCED] = -1
     v[V_CLIMAX] = bars[1][i]
-    return _say(f, out, count, SC, 1, t, t, bars[0][2, i], again)
+    return _say(f, out, count, SC, UP, t, t, bars[0][2, i], again)
 
 
 @compiled
 def _end(f: Ints, out: Ints, count: int, kind: int, t: int, close: int) -> int:
     f[F_STATE] = IDLE
-    return _say(f, out, count, kind, -1, t, t, close, 0)
+    return _say(f, out, count, kind, DOWN, t, t, close, ZERO)
 
 
 @compiled
@@ -108,7 +109,7 @@ def _early(
     if climax(bars, i, base, counts, m):
         return _begin(bars, i, t, f, v, out, count)
     if state == IDLE and 2 * close >= ohlc[1, i] + low and heavy(bars, i, n, m[P_PS]):
-        return _say(f, out, count, PS, 1, t, t, low, 0)
+        return _say(f, out, count, PS, UP, t, t, low, ZERO)
     return count
 
 
@@ -142,7 +143,7 @@ def _undercut(
         f[F_SPRING], f[F_SPRING_PRICE], v[V_SPRING] = f[F_LOWEST], f[F_LOWEST_PRICE], v[V_LOWEST]
         f[F_PIERCED], f[F_STATE] = -1, C
         kind_of_spring = _spring_type(v[V_LOWEST_RV])
-        return _say(f, out, count, SPRING, 1, f[F_SPRING], t, f[F_SPRING_PRICE], kind_of_spring)
+        return _say(f, out, count, SPRING, UP, f[F_SPRING], t, f[F_SPRING_PRICE], kind_of_spring)
     if t - f[F_PIERCED] + 1 >= counts[I_WITHIN]:
         return _end(f, out, count, SOW, t, close)
     return count
@@ -157,7 +158,7 @@ def _strength(
         return count
     f[F_STATE], f[F_BACKED], f[F_STRENGTH], f[F_STRENGTH_HIGH] = D, 0, t, high
     v[V_STRENGTH] = bars[1][i]
-    return _say(f, out, count, SOS, 1, t, t, high, 0)
+    return _say(f, out, count, SOS, UP, t, t, high, ZERO)
 
 
 @compiled
@@ -174,7 +175,7 @@ def _late(
         return count
     count = _strength(bars, i, t, counts[I_N], m[P_SOS], f, v, out, count)
     if f[F_STATE] == B and high > f[F_RESISTANCE] and close < f[F_RESISTANCE]:
-        count = _say(f, out, count, UA, 1, t, t, high, 0)
+        count = _say(f, out, count, UA, UP, t, t, high, ZERO)
     return count
 
 
@@ -184,10 +185,10 @@ def _advance(ohlc: Ints, i: int, t: int, f: Ints, out: Ints, count: int) -> int:
     high, close = ohlc[1, i], ohlc[3, i]
     if 2 * close < f[F_SUPPORT] + f[F_RESISTANCE]:
         f[F_STATE], f[F_PIERCED] = B, -1
-        return _say(f, out, count, FAIL, -1, t, t, close, 0)
+        return _say(f, out, count, FAIL, DOWN, t, t, close, ZERO)
     if f[F_BACKED] and close > f[F_STRENGTH_HIGH]:
         f[F_STATE] = E
-        return _say(f, out, count, MARKUP, 1, t, t, close, 0)
+        return _say(f, out, count, MARKUP, UP, t, t, close, ZERO)
     f[F_STRENGTH_HIGH] = max(f[F_STRENGTH_HIGH], high)
     return count
 
@@ -198,7 +199,7 @@ def _swing_high(price: int, event: int, t: int, n: int, rally: float, f: Ints, o
     if f[F_STATE] != A1 or event <= f[F_CLIMAX] or n * rise < rally * f[F_UNIT]:
         return count
     f[F_STATE], f[F_RALLY], f[F_RESISTANCE] = A2, event, price
-    return _say(f, out, count, AR, 1, event, t, price, 0)
+    return _say(f, out, count, AR, UP, event, t, price, ZERO)
 
 
 @compiled
@@ -210,15 +211,15 @@ def _swing_low(
         near = 2 * n * (support - low) <= f[F_UNIT] and 2 * low <= edges
         if near and volume < v[V_CLIMAX]:
             f[F_STATE] = B
-            return _say(f, out, count, ST if state == A2 else ST_B, 1, event, t, low, 0)
+            return _say(f, out, count, ST if state == A2 else ST_B, UP, event, t, low, ZERO)
     elif state == C and event > f[F_SPRING]:
         lower_third = 3 * (low - support) <= f[F_RESISTANCE] - support
         if low > f[F_SPRING_PRICE] and lower_third and volume < v[V_SPRING]:
-            return _say(f, out, count, TEST, 1, event, t, low, 0)
+            return _say(f, out, count, TEST, UP, event, t, low, ZERO)
     elif state == D and event > f[F_STRENGTH] and 2 * low >= edges and volume < v[V_STRENGTH]:
         f[F_BACKED] = 1
         near = 2 * n * abs(low - f[F_RESISTANCE]) <= f[F_UNIT]
-        return _say(f, out, count, BU if near else LPS, 1, event, t, low, 0)
+        return _say(f, out, count, BU if near else LPS, UP, event, t, low, ZERO)
     return count
 
 
@@ -244,15 +245,15 @@ def wyckoff_rows(
     """
     ohlc, volume, w, n = bars[0], bars[1], counts[I_W], counts[I_N]
     phases = np.empty(ohlc.shape[1] - first, np.int64)
-    count = 0
+    count = ZERO
     for i in range(first, ohlc.shape[1]):
         t, begun = base + i, count
         count = _bar_rules(bars, i, t, base, counts, multiples, f, v, out, count)
         if t >= 2 * w and f[F_STATE] != IDLE and f[F_STATE] != E:
             at = i - w
-            if f[F_STATE] == A1 and peak(ohlc[1], at, w, w, 1):
+            if f[F_STATE] == A1 and peak(ohlc[1], at, w, w, UP, ZERO):
                 count = _swing_high(ohlc[1, at], t - w, t, n, multiples[P_RALLY], f, out, count)
-            if f[F_STATE] != A1 and peak(ohlc[2], at, w, w, -1):
+            if f[F_STATE] != A1 and peak(ohlc[2], at, w, w, DOWN, ZERO):
                 count = _swing_low(ohlc[2, at], volume[at], t - w, t, n, f, v, out, count)
         if count - begun > 1:
             settle(out, begun, count)

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, cast
+
+import numpy as np
+
+
+def whole(value: int) -> int:
+    """A number that the compiled loops take as a value of a type, not as a literal.
+
+    A literal argument would have the function that takes it compiled once for each value.
+    """
+    return cast(int, np.int64(value))
+
 
 KINDS: Final = (
     "ar", "bc", "bos", "breaker", "bu", "choch", "discount", "equilibrium", "fail", "fvg", "fvg_ce",
@@ -20,7 +31,7 @@ WIDTH: Final = 11
 """Fields of a row. ``REF`` is the ``NO`` of the row it updates, ``REF_EVENT`` that row's event index;
 ``EXTRA`` holds flags, or the one number that the kind adds."""
 
-NONE: Final = -(2**63)
+NONE: Final = whole(-(2**63))
 """No value in a field."""
 
 INITIAL, AMBIGUOUS, DISPLACEMENT, MSS, FALLBACK, GAP_IN_LEG, ACROSS = (1 << bit for bit in range(7))

@@ -72,7 +72,7 @@ class WyckoffMachine(EngineState):
         count, phases = wyckoff_rows(
             data, window.first, window.base, counts, multiples, facts, self.volumes, out
         )
-        return (out[:, :count] if self.side > 0 else _true_axis(out[:, :count])), phases
+        return (out[:, :count] if self.side > 0 else _true_axis(np.ascontiguousarray(out[:, :count]))), phases
 
     def snapshot(self) -> dict[str, Any]:
         """State for JSON."""
