@@ -63,6 +63,8 @@ PARAMETERS: Final[dict[str, dict[str, Parameter]]] = {
         "min_ticks": Parameter("whole", 0, 0),
         "min_atr": Parameter("number", 0.0, 0),
         "e": Parameter("number", 0.0, 0),
+        "tol": Parameter("number", None, 0),
+        "tol_atr": Parameter("number", None, 0),
         "timeframes": Parameter("seconds", []),
         **BARS,
     },

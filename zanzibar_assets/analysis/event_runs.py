@@ -76,9 +76,19 @@ def _structure(bars: BarInput, values: Mapping[str, Any]) -> pl.DataFrame:
     found = [structure_frame(bars, params, None)]
     for seconds in values["timeframes"]:
         found.append(structure_frame(bars, params, seconds))
+    if values["tol"] is not None or values["tol_atr"] is not None:
+        found.append(_pools(bars, values))
     if len(found) == 1:
         return found[0]
-    return pl.concat(found).sort(*ORDER, "timeframe_seconds", maintain_order=True)
+    return pl.concat(found, how="diagonal").sort(*ORDER, "timeframe_seconds", maintain_order=True)
+
+
+def _pools(bars: BarInput, values: Mapping[str, Any]) -> pl.DataFrame:
+    """Pools alone: for who asks for them beside the rest of structure."""
+    asked = {**values, "tol_atr": values["tol_atr"] or 0.0, "min_pen": 1, "K": 1, "level": None}
+    pools = _sweeps(bars, asked).filter(pl.col("kind").is_in(POOL_KINDS))
+    own = pl.lit(round(bars.bar_seconds), pl.Int32)
+    return pools.drop("extreme", "depth_ticks", "bars", "source").with_columns(timeframe_seconds=own)
 
 
 def structure_frame(bars: BarInput, params: SmcParams, seconds: int | None) -> pl.DataFrame:

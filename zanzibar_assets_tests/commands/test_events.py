@@ -231,3 +231,18 @@ def test_without_out_the_command_shows_the_last_rows_and_writes_nothing(tmp_path
     assert result.exit_code == 0
     assert "events on 30 bars" in result.output
     assert [path.name for path in tmp_path.iterdir()] == ["bars.parquet"]
+
+
+def test_smc_gives_pools_too_when_a_tolerance_is_given(tmp_path):
+    frame = walk_frame(walk(5, 400))
+    pools, *_ = call(tmp_path, frame, "sweeps", {"tol": 0.5})
+    both, *_ = call(tmp_path, frame, "smc", {"tol": 0.5})
+    alone, *_ = call(tmp_path, frame, "smc")
+    kinds = ["pool", "pool_taken"]
+    wanted = pools.filter(pl.col("kind").is_in(kinds))
+    assert wanted.height > 4
+    assert_frame_equal(both.filter(pl.col("kind").is_in(kinds)).select(wanted.columns[:11]), wanted[:, :11])
+    assert_frame_equal(both.filter(~pl.col("kind").is_in(kinds)).select(alone.columns), alone)
+    assert both.select("known_idx", "event_idx", "kind").rows() == sorted(
+        both.select("known_idx", "event_idx", "kind").rows()
+    )
