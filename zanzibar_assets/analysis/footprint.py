@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from zanzibar_assets.analysis._records import Bools, Floats, Ints
+from zanzibar_assets.analysis.rolling import divide
 
 RATIO = 3.0
 STACK = 3
@@ -38,7 +39,10 @@ class BarPrints(NamedTuple):
     ``imbalance_*`` counts prices with a diagonal imbalance, ``stacked_*`` runs of them;
     ``unfinished_*`` is 1 where both sides traded at the bar's extreme, else 0; ``poc`` is the price in
     ticks of the largest volume (ties: nearest the bar's centre, then lower); ``delta_*`` the least and
-    greatest running delta after each trade.
+    greatest running delta after each trade. ``ratio_high`` is the volume bought one tick below the high
+    over that bought at the high, ``ratio_low`` the volume sold one tick above the low over that sold at
+    the low: large where the extreme was rejected, small where it was defended; NaN for a bar of one
+    price and where nothing was bought (sold) at the extreme itself.
     """
 
     imbalance_buy: Floats
@@ -50,6 +54,8 @@ class BarPrints(NamedTuple):
     poc: Floats
     delta_min: Floats
     delta_max: Floats
+    ratio_high: Floats
+    ratio_low: Floats
 
 
 def footprint(
@@ -123,6 +129,8 @@ def bar_prints(prints: Footprint, bar: Ints, signed: Floats, count: int) -> BarP
         _placed(traded, _pocs(prints, first, last)),
         lowest,
         highest,
+        _placed(traded, _ratio_at_extreme(prints, prints.bought, last, -1, last - first)),
+        _placed(traded, _ratio_at_extreme(prints, prints.sold, first, 1, last - first)),
     )
 
 
@@ -130,6 +138,14 @@ def _placed(traded: Bools, values: Floats) -> Floats:
     out = np.full(len(traded), np.nan)
     out[traded] = values
     return out
+
+
+def _ratio_at_extreme(prints: Footprint, volume: Floats, at: Ints, inward: int, rows_inside: Ints) -> Floats:
+    """Volume one tick ``inward`` of each row ``at`` over the volume there; an untraded tick has none."""
+    inner = np.where(rows_inside > 0, at + inward, at)
+    next_tick = prints.price_ticks[inner] == prints.price_ticks[at] + inward
+    beside = np.where(next_tick, volume[inner], 0.0)
+    return divide(beside, np.where(rows_inside > 0, volume[at], 0.0))
 
 
 def _pocs(prints: Footprint, first: Ints, last: Ints) -> Floats:

@@ -58,10 +58,11 @@ def vanished(clean_dom: pl.DataFrame) -> pl.DataFrame:
     """``second, side, price_ticks, vanished``: lots that left each price, ``side`` of who takes them.
 
     A level counts while both books are sound and its price is still among the visible ones: a level
-    pushed out of sight by better ones did not vanish.
+    pushed out of sight by better ones did not vanish. The difference to a row that set the book anew
+    (``snapshot``) says nothing: what happened since the row before was not seen.
     """
     sound = pl.col("book_state").is_in(_SOUND) & (pl.col("session_state") == SessionState.OPEN.value)
-    pairs = clean_dom.with_columns(both=sound & sound.shift(1).fill_null(False))
+    pairs = clean_dom.with_columns(both=sound & sound.shift(1).fill_null(False) & ~pl.col("snapshot"))
     parts = []
     for name, taker, better in (("bid", -1, 1), ("ask", 1, -1)):
         for level in range(1, DOM_LEVELS + 1):

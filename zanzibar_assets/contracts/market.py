@@ -131,6 +131,8 @@ class LiquidityFeatures(TimedFrame):
     refill_bid: pl.Float64 = pa.Field(nullable=True, ge=0)
     refill_ask: pl.Float64 = pa.Field(nullable=True, ge=0)
     flag_share: pl.Float64 = pa.Field(nullable=True, ge=0, le=1.000001)
+    ratio_high: pl.Float64 = pa.Field(nullable=True, ge=0)
+    ratio_low: pl.Float64 = pa.Field(nullable=True, ge=0)
     fitted_through: str = pa.Field(nullable=True)
     fit_reason: str = pa.Field(nullable=True)
 

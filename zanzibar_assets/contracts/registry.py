@@ -55,7 +55,7 @@ TABLES: dict[str, TableContract] = {
         _table("volume_profile", _M, Stage.BARS, "market", "VolumeProfile", 2),
         _table("book_statistics", _M, Stage.LIQUIDITY, "market", "BookStatistics"),
         _table("book_models", _M, Stage.LIQUIDITY, "market", "BookModels"),
-        _table("liquidity_features", _M, Stage.LIQUIDITY, "market", "LiquidityFeatures", 2),
+        _table("liquidity_features", _M, Stage.LIQUIDITY, "market", "LiquidityFeatures", 3),
         _table("liquidity_sweeps", _M, Stage.LIQUIDITY, "market", "LiquiditySweeps"),
         _table("orderflow_events", _M, Stage.LIQUIDITY, "market", "OrderflowEvents"),
         _table("smc_events", _M, Stage.STRUCTURE, "market", "SmcEvents"),

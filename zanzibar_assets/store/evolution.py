@@ -42,6 +42,7 @@ MIGRATIONS: dict[tuple[str, int], Migration | Rebuild] = {
     ("clean_dom", 1): Rebuild("version 1 does not say which rows end a snapshot"),
     ("volume_profile", 1): Rebuild("version 1 has no smoothed volume and no nodes"),
     ("liquidity_features", 1): Rebuild("version 1 lacks features that are computed from the book and ticks"),
+    ("liquidity_features", 2): Rebuild("version 2 has no ratio at the bars' extremes"),
 }
 """(table, version that was stored) -> the step to the next version."""
 

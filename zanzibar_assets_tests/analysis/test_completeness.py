@@ -230,6 +230,14 @@ def test_what_trades_must_vanish_where_it_trades():
     assert found.pct == pytest.approx(100 * 10 / 15)
 
 
+def test_what_a_snapshot_leaves_out_was_not_seen_to_go():
+    rows = (0, 399, 10, 400, 10), (1, 399, 2, 400, 10), (2, 399, 2, 400, 7)
+    anew = book(*rows).with_columns(snapshot=pl.Series([True, True, False]))
+    gone = vanished(anew).select("side", "price_ticks", "vanished").rows()
+    assert gone == [(1, 400, 3.0)]  # after the snapshot the book is followed again
+    assert vanished(book(*rows)).height == 2
+
+
 def test_a_crossed_book_proves_nothing():
     dom = book((0, 399, 10, 400, 10), (1, 402, 1, 400, 6))
     assert vanished(dom).is_empty()

@@ -38,6 +38,7 @@ SWAPPED = (
     ("stacked_buy", "stacked_sell"),
     ("imbalance_buy", "imbalance_sell"),
     ("unfinished_high", "unfinished_low"),
+    ("ratio_high", "ratio_low"),
     ("absorption_bid", "absorption_ask"),
     ("refill_bid", "refill_ask"),
 )

@@ -128,6 +128,19 @@ def footprint(trades, ratio=3.0, unit=1.0, least=5.0, stack=3):
     return buy, sell, runs(buy), runs(sell)
 
 
+def ratios_at_extremes(trades):
+    """(ratio at the high, at the low) of one bar's (price, sold, bought); None where there is none."""
+    sold, bought = defaultdict(float), defaultdict(float)
+    for price, s, b in trades:
+        sold[price] += s
+        bought[price] += b
+    low, high = min(sold), max(sold)
+    if low == high:
+        return None, None
+    at_high = bought[high - 1] / bought[high] if bought[high] else None
+    return at_high, sold[low + 1] / sold[low] if sold[low] else None
+
+
 def slope(xs, ys):
     """Least-squares slope in exact arithmetic, or None when x does not vary."""
     xs, ys = [Fraction(x) for x in xs], [Fraction(y) for y in ys]
