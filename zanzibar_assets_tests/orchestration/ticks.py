@@ -37,8 +37,8 @@ class Desk:
 
     def schedule(self, name: str, at: datetime):
         """Requests of a schedule's tick, or the reason why there are none."""
-        context = dg.build_schedule_context(scheduled_execution_time=at, **self.common)
-        found = self.repository.get_schedule_def(name).evaluate_tick(context)
+        with dg.build_schedule_context(scheduled_execution_time=at, **self.common) as context:
+            found = self.repository.get_schedule_def(name).evaluate_tick(context)
         return found.run_requests or found.skip_message
 
     def sensor(self, name: str, *, start: bool = True):
@@ -46,8 +46,12 @@ class Desk:
 
         With ``start`` a run is started for each request, which does nothing.
         """
-        context = dg.build_sensor_context(cursor=self.cursor, **self.common)
-        with dg.partition_loading_context(dynamic_partitions_store=self.instance):
+        # A context that is left open opens the instance again and, when it is collected, leaves
+        # Dagster with the state storage of an instance that is gone.
+        with (
+            dg.build_sensor_context(cursor=self.cursor, **self.common) as context,
+            dg.partition_loading_context(dynamic_partitions_store=self.instance),
+        ):
             found = self.repository.get_sensor_def(name).evaluate_tick(context)
         self.cursor = found.cursor
         for request in (found.run_requests or []) if start else []:
@@ -89,12 +93,12 @@ class Desk:
             event = dg.DagsterEvent("PIPELINE_SUCCESS", job, message="done")
             self.instance.report_dagster_event(event, run.run_id)
         logged = [e.dagster_event for e in self.instance.all_logs(run.run_id) if e.is_dagster_event]
-        context = dg.build_run_status_sensor_context(
+        definition = self.repository.get_sensor_def(sensor)
+        with dg.build_run_status_sensor_context(
             sensor, logged[-1], self.instance, self.instance.get_run_by_id(run.run_id),
             resources={"zanzibar": self.zanzibar}, repository_def=self.repository,
-        )  # fmt: skip
-        definition = self.repository.get_sensor_def(sensor)
-        return definition(context.for_run_failure()) if failed else list(definition(context))
+        ) as context:  # fmt: skip
+            return definition(context.for_run_failure()) if failed else list(definition(context))
 
     def note(self, table: str, key: str, verdict: Verdict = Verdict.OK, **values):
         """Put a record of a partition into the manifest."""
