@@ -154,12 +154,12 @@ def exponent(sizes: list[int], seconds: list[float]) -> float:
 
 
 def measure(
-    folder: Path, bars: int, seed: int, peer_python: Path | None, say: Say
+    folder: Path, bars: int, seed: int, peer_python: Path | None, say: Say, *, huge: bool = False
 ) -> tuple[list[Figure], list[str]]:
     """Figures over ``bars`` simulated bars, and notes on the peers.
 
     Ours run before and after each peer; CPU seconds, medians. The slow peer is timed on at most
-    100,000 bars, with the growth of its time from half of that.
+    100,000 bars (``huge``: on all), with the growth of its time from half of that.
     """
     block = simulated_bars(bars, seed)
     runs = ours(block)
@@ -173,7 +173,7 @@ def measure(
         _beside(f"{name}_{_short(bars)}_bars", own[name], "pyvsmc", fast, name, 10.0, None)
         for name in ("structure", "gaps")
     ]
-    slow, notes = _slow_peer(folder, block, peer_python, say)
+    slow, notes = _slow_peer(folder, block, peer_python, say, len(block) if huge else SLOW_PEER_BARS)
     figures += slow
     figures += [
         Figure(f"{name}_{_short(bars)}_bars", own[name], "s CPU", note=note)
@@ -213,10 +213,10 @@ def _reasons(found: dict[str, float] | str) -> list[str]:
 
 
 def _slow_peer(
-    folder: Path, block: BarBlock, python: Path | None, say: Say
+    folder: Path, block: BarBlock, python: Path | None, say: Say, most: int
 ) -> tuple[list[Figure], list[str]]:
-    """smartmoneyconcepts (all tasks) and pyvsmc's order blocks, at a size that they can bear."""
-    size = min(len(block), SLOW_PEER_BARS)
+    """smartmoneyconcepts (all tasks) and pyvsmc's order blocks, on at most so many bars."""
+    size = min(len(block), most)
     part = block.part(0, size)
     runs = {name: run for name, run in ours(part).items() if name in ("structure", "gaps", "blocks")}
     before = cpu_seconds(runs)

@@ -25,6 +25,7 @@ def measure_structure(
     say: Callable[[str], None],
     *,
     overlap: bool,
+    huge: bool,
 ) -> tuple[list[Figure], list[str], dict[str, Any]]:
     """Figures, notes, and what else the report holds; a fifth as many bars as ``records``."""
     from zanzibar_assets.benchmarks import structure, structure_overlap
@@ -33,7 +34,7 @@ def measure_structure(
     if not overlap:
         if bars is not None:
             raise UsageError("--bars goes with --overlap", action="speed is measured on simulated bars")
-        figures, notes = structure.measure(folder, count, seed, peer_python, say)
+        figures, notes = structure.measure(folder, count, seed, peer_python, say, huge=huge)
         return figures, notes, {}
     block = structure.simulated_bars(min(count, OVERLAP_BARS), seed) if bars is None else _read(bars)
     rows, notes = structure_overlap.overlap(folder, block, peer_python, say)

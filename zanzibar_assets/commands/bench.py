@@ -32,7 +32,12 @@ NAMES = ("ingest", "book", "structure", "orderflow", "store")
     help="Interpreter that has the peer: hftbacktest (book), pyvsmc and smartmoneyconcepts (structure), "
     "orderflow-metrics (orderflow); without it that peer is not measured.",
 )
-@click.option("--huge", is_flag=True, help="ingest also decodes a file of 10 GB within 2 GB of memory.")
+@click.option(
+    "--huge",
+    is_flag=True,
+    help="ingest also decodes a file of 10 GB within 2 GB of memory; structure runs the slow peer on all "
+    "bars (ten minutes).",
+)
 @click.option(
     "--overlap", is_flag=True, help="structure: not the speed, but which events the peers find as well."
 )
@@ -89,7 +94,7 @@ def command(
             figures = orderflow.measure(Path(folder), records, seed, peer_python, _say)
         elif name == "structure":
             figures, notes, more = measure_structure(
-                Path(folder), records, seed, peer_python, bars, _say, overlap=overlap
+                Path(folder), records, seed, peer_python, bars, _say, overlap=overlap, huge=huge
             )
         elif name == "store":
             figures, notes = store.measure(Path(folder), records, seed, _say)

@@ -37,10 +37,10 @@ def command(bars: Path, kind: str, params: Path | None, out: Path | None, as_jso
 
     BARS has ts_utc (bar open, UTC), open, high, low, close and volume (volume only for wyckoff). smc:
     swings, breaks, gaps and their life, order blocks, premium and discount (Lw, Rw, mode, min_ticks,
-    min_atr, body_atr, e, timeframes; with tol or tol_atr also pools). sweeps: pools, and what became of them and of swings, or of one
-    given level (Lw, Rw, tol, tol_atr, min_pen, K; level, side, known_idx). wyckoff: accumulation and
-    distribution (n, trend_n, trend_k, ps_rv, sc_rv, sc_rs, ar_min, K, spring_max, sos_rv, w,
-    abandon_atr). All: tick, bar_seconds.
+    min_atr, body_atr, e, timeframes; with tol or tol_atr also pools). sweeps: pools, and what became of
+    them and of swings, or of one given level (Lw, Rw, tol, tol_atr, min_pen, K; level, side,
+    known_idx). wyckoff: accumulation and distribution (n, trend_n, trend_k, ps_rv, sc_rv, sc_rs,
+    ar_min, K, spring_max, sos_rv, w, abandon_atr). All: tick, bar_seconds.
     """
     import polars as pl
 
