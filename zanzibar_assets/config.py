@@ -82,6 +82,7 @@ class ModelConfig(Section):
     threads: int = 2
     horizon_bars: int = 30
     barrier_sigma: float = 1.5
+    return_horizons: tuple[int, ...] = (5, 15, 30, 60)
     min_sessions: int = 4
     min_rows: int = 1_000
     cv_groups: int = 6

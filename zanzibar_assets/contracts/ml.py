@@ -13,7 +13,8 @@ class Labels(TimedFrame):
 
     ``label`` +1 upper, -1 lower, 0 time barrier; returns are log returns of the long side,
     ``net_return`` after a round trip's assumed costs; ``sigma`` volatility per bar at the entry,
-    ``horizon_bars`` the exchange time allowed; ``weight`` is average uniqueness.
+    ``horizon_bars`` the exchange time allowed; ``weight`` is average uniqueness. ``path_basis``: the
+    walked path was trades alone, or held bar records (which do not say which extreme came first).
     """
 
     label: pl.Int8 = pa.Field(isin=[-1, 0, 1])
@@ -23,6 +24,48 @@ class Labels(TimedFrame):
     sigma: pl.Float64 = pa.Field(gt=0)
     horizon_bars: pl.Int32 = pa.Field(gt=0)
     weight: pl.Float64 = pa.Field(ge=0, le=1)
+    entry_ticks: pl.Int64 = pa.Field(gt=0)
+    exit_ticks: pl.Int64 = pa.Field(gt=0)
+    path_basis: str = pa.Field(isin=["ticks", "bar_records"])
+
+
+class HorizonReturns(TimedFrame):
+    """Log return from a bar's close (``event_ts``) over ``horizon_bars`` bars of exchange time.
+
+    ``known_at`` is the first bar's close at or after the horizon's end. A horizon that would cross the
+    end of trading has no row. ``net_long`` and ``net_short``: either side after a round trip's costs.
+    """
+
+    horizon_bars: pl.Int32 = pa.Field(gt=0)
+    entry_ticks: pl.Int64 = pa.Field(gt=0)
+    exit_ticks: pl.Int64 = pa.Field(gt=0)
+    gross_return: pl.Float64
+    net_long: pl.Float64
+    net_short: pl.Float64
+
+
+class MetaLabels(TimedFrame):
+    """Was a primary rule right? ``label`` 1 when its side's triple barrier paid more than its costs.
+
+    ``event_ts`` is the entry (a bar's close), ``known_at`` the exit; ``side`` +1 long, -1 short, from row
+    ``source_id`` of the rule's table; returns are those of the side; ``weight`` is uniqueness among the
+    rule's labels; ``score`` what the rule said of its own strength (null where it says nothing).
+    """
+
+    rule: str
+    source_id: str
+    side: pl.Int8 = pa.Field(isin=[-1, 1])
+    score: pl.Float64 = pa.Field(nullable=True)
+    label: pl.Int8 = pa.Field(isin=[0, 1])
+    gross_return: pl.Float64
+    net_return: pl.Float64
+    barrier: str = pa.Field(isin=["profit", "loss", "time"])
+    sigma: pl.Float64 = pa.Field(gt=0)
+    horizon_bars: pl.Int32 = pa.Field(gt=0)
+    weight: pl.Float64 = pa.Field(ge=0, le=1)
+    entry_ticks: pl.Int64 = pa.Field(gt=0)
+    exit_ticks: pl.Int64 = pa.Field(gt=0)
+    path_basis: str = pa.Field(isin=["ticks", "bar_records"])
 
 
 class FeatureMatrix(TimedFrame):

@@ -34,6 +34,7 @@ MARKET_TABLES = (
     "technical_factors",
     "regimes",
     "labels",
+    "meta_labels",
 )
 SESSION_TABLES = ("raw_narratives", "narratives", "narrative_scores", "correlations")
 FEATURE_TABLES = ("feature_matrix", "predictions", "raw_signals")

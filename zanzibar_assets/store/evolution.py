@@ -48,6 +48,7 @@ MIGRATIONS: dict[tuple[str, int], Migration | Rebuild] = {
 
 
 def obstacle(table: str, version: int) -> str | None:
+    ("labels", 1): Rebuild("version 1 walked bars, not trades"),
     """Why a stored version cannot be read as today's contract; None when it can."""
     if version > TABLES[table].version:
         return "it was written by a newer Zanzibar"

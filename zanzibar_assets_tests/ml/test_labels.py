@@ -3,95 +3,27 @@ import math
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from zanzibar_assets.calendars import session_window
 from zanzibar_assets.contracts.registry import breaches
 from zanzibar_assets.errors import ContractError
-from zanzibar_assets.ml.labels import (
-    BARRIER_NAMES,
-    PENDING,
-    Entries,
-    Path,
-    bar_volatility,
-    build_labels,
-    find_exits,
-)
+from zanzibar_assets.ml.labels import bar_volatility, build_labels
 from zanzibar_assets_tests.ml import worlds
-from zanzibar_assets_tests.reference.triple_barrier import first_barrier
 
 DAY = "2024-03-05"
 MINUTE = 60_000_000
 
 
-def path_of(*bars):
-    """Bars as (open, high, low, close), one a minute, closing at minutes 1, 2, 3 ..."""
-    opens, highs, lows, closes = (np.array(column, dtype=np.int64) for column in zip(*bars, strict=True))
-    return Path(np.arange(1, len(bars) + 1, dtype=np.int64) * MINUTE, opens, highs, lows, closes)
-
-
-def one_exit(path, upper, lower, minutes, all_known=None):
-    entries = Entries(*(np.array([v], dtype=np.int64) for v in (0, (1 + minutes) * MINUTE, upper, lower)))
-    exits = find_exits(path, entries, path.known_us if all_known is None else np.array(all_known))
-    return BARRIER_NAMES.get(int(exits.barrier[0]), "pending"), int(exits.bar[0]), int(exits.ticks[0])
-
-
-FLAT = (100, 101, 99, 100)
-
-
-@pytest.mark.parametrize(
-    ("later", "outcome"),
-    [
-        ([FLAT, (100, 105, 100, 104)], ("upper", 2, 105)),
-        ([FLAT, (100, 101, 95, 96)], ("lower", 2, 95)),
-        ([(100, 106, 94, 100), FLAT], ("lower", 1, 95)),  # both touched: the adverse one
-        ([(107, 108, 94, 100), FLAT], ("upper", 1, 107)),  # opened beyond the upper: known to be first
-        ([(93, 100, 92, 99), FLAT], ("lower", 1, 93)),  # opened below: the stop is worse than its level
-        ([FLAT, (100, 104, 96, 103)], ("time", 2, 103)),
-    ],
-)
-def test_first_barrier_by_hand(later, outcome):
-    assert one_exit(path_of(FLAT, *later), upper=105, lower=95, minutes=2) == outcome
-
-
-def test_a_barrier_after_the_deadline_does_not_count():
-    path = path_of(FLAT, FLAT, (100, 103, 97, 102), (100, 120, 100, 120))
-    assert one_exit(path, 105, 95, minutes=2) == ("time", 2, 102)
-
-
-def test_time_barrier_is_open_until_a_bar_closes_at_or_after_it():
-    path = path_of(FLAT, FLAT)
-    assert one_exit(path, 105, 95, minutes=3)[0] == "pending"
-    assert one_exit(path, 105, 95, minutes=3, all_known=[MINUTE, 2 * MINUTE, 5 * MINUTE])[0] == "time"
-
-
-@given(st.integers(0, 2**32 - 1))
-@settings(deadline=None, max_examples=40, derandomize=True)
-def test_equals_the_walk_by_hand(seed):
-    rng = np.random.default_rng(seed)
-    size = int(rng.integers(3, 60))
-    close = 1_000 + np.cumsum(rng.integers(-3, 4, size))
-    opened = np.roll(close, 1) + rng.integers(-2, 3, size)
-    high = np.maximum(opened, close) + rng.integers(0, 3, size)
-    low = np.minimum(opened, close) - rng.integers(0, 3, size)
-    known = np.cumsum(rng.integers(1, 4, size)).astype(np.int64)
-    path = Path(known, opened, high, low, close)
-    bar = np.flatnonzero(rng.random(size) < 0.7)
-    deadline = known[bar] + rng.integers(2, 15, len(bar))
-    upper, lower = close[bar] + rng.integers(1, 9, len(bar)), close[bar] - rng.integers(1, 9, len(bar))
-    exits = find_exits(path, Entries(bar, deadline, upper, lower), known)
-    for i, entry in enumerate(bar):
-        expected = first_barrier(path, int(entry), deadline[i], upper[i], lower[i], known)
-        found = "pending" if exits.barrier[i] == PENDING else BARRIER_NAMES[int(exits.barrier[i])]
-        assert (found, int(exits.bar[i]), int(exits.ticks[i])) == expected
+def labels_of(traded, past, market, config, ticks=None):
+    """Labels on bar records that say what the bars say, or on the given ticks."""
+    return build_labels(worlds.records_of(traded) if ticks is None else ticks, traded, past, market, config)
 
 
 @pytest.mark.parametrize("name", ["SIM_ES", "SIM_BTC", "GC"])
 def test_labels_keep_their_contract_and_never_cross_the_close(name):
     market = worlds.instrument(name)
-    labels = build_labels(
+    labels = labels_of(
         worlds.bars(DAY, 1, market), worlds.history("2024-03-04", of=market), market, worlds.config()
     )
     assert breaches("labels", labels) == []
@@ -105,7 +37,7 @@ def test_labels_keep_their_contract_and_never_cross_the_close(name):
 
 def test_returns_and_costs_by_hand():
     market = worlds.instrument("GC")  # tick 0.1, spread 1 tick, commission 2.5 a deal on 100 ounces
-    labels = build_labels(worlds.bars(DAY, 2, market), pl.DataFrame(), market, worlds.config())
+    labels = labels_of(worlds.bars(DAY, 2, market), pl.DataFrame(), market, worlds.config())
     traded = worlds.bars(DAY, 2, market)
     entry = labels.select("event_ts").join(traded, left_on="event_ts", right_on="known_at", how="left")[
         "close"
@@ -119,32 +51,88 @@ def test_returns_and_costs_by_hand():
 
 def test_barriers_stand_at_sigma_times_root_horizon():
     market = worlds.instrument()
-    labels = build_labels(worlds.bars(DAY, 3), pl.DataFrame(), market, worlds.config(barrier_sigma=2.0))
+    labels = labels_of(worlds.bars(DAY, 3), pl.DataFrame(), market, worlds.config(barrier_sigma=2.0))
     hit = labels.filter(pl.col("barrier") == "upper")
     width = 2.0 * hit["sigma"] * hit["horizon_bars"].cast(pl.Float64).sqrt()
     one_tick = 1.5 / 19_000  # rounded outwards to a tick
     assert ((hit["gross_return"] - width).abs() < 4 * one_tick).all()
 
 
-def test_prefix_gives_the_labels_known_by_then_at_many_cuts():
+@pytest.mark.parametrize("made_of", [worlds.records_of, worlds.trades_of])
+def test_prefix_gives_the_labels_known_by_then_at_many_cuts(made_of):
     market, settings_ = worlds.instrument(), worlds.config()
     traded, past = worlds.bars(DAY, 4, skip=0.2), worlds.history("2024-03-04", count=200)
-    whole = build_labels(traded, past, market, settings_)
+    ticks = made_of(traded)
+    whole = labels_of(traded, past, market, settings_, ticks)
     first, last = traded["known_at"].dt.epoch("us").min(), traded["known_at"].dt.epoch("us").max()
-    for cut in np.random.default_rng(0).integers(first, last + MINUTE, 60):
-        instant = pl.lit(int(cut)).cast(pl.Datetime("us", "UTC"))
-        part = build_labels(traded.filter(pl.col("known_at") <= instant), past, market, settings_)
-        assert part.equals(whole.filter(pl.col("known_at") <= instant))
+    cuts = np.random.default_rng(0).integers(first, last + MINUTE, 60)
+    touches = whole.filter(pl.col("barrier") != "time")["known_at"].to_physical().gather_every(20)
+    for cut in [*cuts, *touches, *(touches - 1)]:
+        known = pl.col("known_at") <= pl.lit(int(cut)).cast(pl.Datetime("us", "UTC"))
+        part = labels_of(traded.filter(known), past, market, settings_, ticks.filter(known))
+        assert part.equals(whole.filter(known))
+
+
+def test_a_perturbed_future_changes_no_label_known_before_it():
+    market, settings_, past = worlds.instrument(), worlds.config(), worlds.history("2024-03-04", count=200)
+    one, two = worlds.bars(DAY, 4), worlds.bars(DAY, 5)
+    ticks = [worlds.trades_of(one), worlds.trades_of(two)]
+    whole = labels_of(one, past, market, settings_, ticks[0])
+    for cut in np.random.default_rng(1).choice(one["known_at"].to_physical().to_numpy(), 20):
+        known = pl.col("known_at") <= pl.lit(int(cut)).cast(pl.Datetime("us", "UTC"))
+        bars, path = (
+            pl.concat([a.filter(known), b.filter(~known)]) for a, b in ((one, two), (ticks[0], ticks[1]))
+        )
+        found = labels_of(bars, past, market, settings_, path)
+        columns = pl.exclude("weight")  # labels entered later may overlap the last ones' bars
+        assert found.filter(known).select(columns).equals(whole.filter(known).select(columns))
+
+
+def test_trades_settle_what_a_bar_leaves_open():
+    """Same bars; where only one barrier lies in a bar, trades and bar records tell the same."""
+    market, settings_ = worlds.instrument(), worlds.config(barrier_sigma=0.15)
+    traded = worlds.bars(DAY, 6)
+    on_bars = labels_of(traded, pl.DataFrame(), market, settings_)
+    on_ticks = labels_of(traded, pl.DataFrame(), market, settings_, worlds.trades_of(traded))
+    assert set(on_bars["path_basis"]) == {"bar_records"}
+    assert set(on_ticks["path_basis"]) == {"ticks"}
+    both = on_bars.join(on_ticks, on="event_ts", suffix="_ticks_path")
+    assert both.height == on_bars.height == on_ticks.height
+    differ = both.filter(pl.col("label") != pl.col("label_ticks_path"))
+    assert 0 < differ.height < 0.2 * both.height
+    assert set(differ["label"]) == {-1}, "bars take the adverse one of two"
+    closes = pl.col("known_at_ticks_path").dt.truncate("1m") + pl.duration(minutes=1)
+    touched = both.filter((pl.col("label") == pl.col("label_ticks_path")) & (pl.col("barrier") != "time"))
+    assert touched.filter(closes != pl.col("known_at")).height == 0
 
 
 def test_an_overnight_gap_changes_nothing():
+    """Ten per cent, and a double: a jump before the open moves no label of the session."""
     market, settings_ = worlds.instrument(), worlds.config()
     traded, past = worlds.bars(DAY, 5), worlds.history("2024-03-04", seed=7)
     names = [f"{name}_ticks" for name in ("open", "high", "low", "close")]
-    moved = past.with_columns(pl.col(names) * 2)
-    assert_frame_equal(
-        build_labels(traded, moved, market, settings_), build_labels(traded, past, market, settings_)
-    )
+    ticks = worlds.trades_of(traded)
+    whole = labels_of(traded, past, market, settings_, ticks)
+    for numerator, denominator in ((2, 1), (11, 10), (9, 10)):
+        moved = past.with_columns(pl.col(names) * numerator)
+        still = past.with_columns(pl.col(names) * denominator)
+        one, two = (labels_of(traded, other, market, settings_, ticks) for other in (moved, still))
+        assert_frame_equal(one, two)
+        assert_frame_equal(one, whole)
+
+
+def test_horizons_skip_breaks_and_end_with_the_trading():
+    """ES until 2021 paused from 15:15 to 15:30: thirty bars from 15:00 end at 15:45."""
+    market = worlds.instrument("ES")
+    traded = worlds.bars("2020-03-03", 8, market)
+    found = labels_of(traded, pl.DataFrame(), market, worlds.config(barrier_sigma=50.0))
+    chicago = pl.col("event_ts", "known_at").dt.convert_time_zone("America/Chicago").dt.strftime("%H:%M")
+    ends = dict(found.select(chicago).rows())
+    assert ends["15:00"] == "15:45"
+    assert ends["15:10"] == "15:55"
+    assert ends["15:40"] == "16:00"
+    assert max(ends.values()) <= "23:59"
+    assert found.filter(pl.col("horizon_bars") < 30).height == 28
 
 
 def test_sigma_follows_its_recursion():
@@ -160,17 +148,19 @@ def test_sigma_follows_its_recursion():
 
 
 def test_no_bars_no_labels():
-    empty = worlds.bars(DAY, 1).clear()
-    assert build_labels(empty, empty, worlds.instrument(), worlds.config()).is_empty()
+    traded = worlds.bars(DAY, 1)
+    none, ticks = traded.clear(), worlds.records_of(traded)
+    assert labels_of(none, none, worlds.instrument(), worlds.config(), ticks).is_empty()
+    assert labels_of(traded, none, worlds.instrument(), worlds.config(), ticks.clear()).is_empty()
 
 
 def test_bars_of_two_sessions_are_refused():
     both = pl.concat([worlds.bars(DAY, 1), worlds.bars("2024-03-06", 1)])
     with pytest.raises(ContractError, match="more than one session"):
-        build_labels(both, both.clear(), worlds.instrument(), worlds.config())
+        labels_of(both, both.clear(), worlds.instrument(), worlds.config())
 
 
 def test_prices_that_are_not_positive_are_refused():
     traded = worlds.bars(DAY, 1, start=3)
     with pytest.raises(ContractError, match="positive prices"):
-        build_labels(traded, traded.clear(), worlds.instrument(), worlds.config())
+        labels_of(traded, traded.clear(), worlds.instrument(), worlds.config())

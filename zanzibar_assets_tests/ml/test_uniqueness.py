@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from zanzibar_assets.errors import ModelError
-from zanzibar_assets.ml.uniqueness import average_uniqueness
+from zanzibar_assets.ml.uniqueness import average_uniqueness, draw_probabilities
 from zanzibar_assets_tests.reference.triple_barrier import uniqueness
 
 
@@ -16,6 +16,14 @@ def test_textbook_example():
     # Lopez de Prado 2018, section 4.5.3: labels on bars 0-2, 2-3 and 4-5
     weights = average_uniqueness(*arrays([(0, 2), (2, 3), (4, 5)]))
     np.testing.assert_allclose(weights, [5 / 6, 3 / 4, 1.0], atol=1e-12)
+
+
+def test_textbook_draws_of_the_sequential_bootstrap():
+    # Lopez de Prado 2018, section 4.5.3: after the second label was drawn
+    spans = arrays([(0, 2), (2, 3), (4, 5)])
+    chances = draw_probabilities(*spans, np.array([1]))
+    np.testing.assert_allclose(chances, [5 / 14, 3 / 14, 6 / 14], atol=1e-12)
+    np.testing.assert_allclose(draw_probabilities(*spans, np.array([], dtype=np.int64)), [1 / 3] * 3)
 
 
 def test_identical_labels_share_their_weight():

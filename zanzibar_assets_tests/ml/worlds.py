@@ -14,6 +14,7 @@ from zanzibar_assets.instruments import Instrument, load_instruments
 from zanzibar_assets.ml.catalogue import FEATURE_NAMES
 from zanzibar_assets.ml.features import FeatureInputs
 from zanzibar_assets.ml.labels import build_labels
+from zanzibar_assets_tests.builders.market import ticks as clean_ticks
 
 SESSIONS = ("2024-03-04", "2024-03-05", "2024-03-06", "2024-03-07", "2024-03-08")
 
@@ -80,6 +81,37 @@ def frame_of(market, stamps, opened, high, low, close, states=None, volume=None,
     return conform("bars", frame.with_columns(stamps_utc))
 
 
+def records_of(traded: pl.DataFrame) -> pl.DataFrame:
+    """CleanTicks of bar records: one a bar, saying what the bar says."""
+    ticks = [traded[f"{name}_ticks"] for name in ("open", "high", "low")]
+    made = clean_ticks(
+        traded["event_ts"].to_physical(),
+        traded["close_ticks"],
+        traded["volume"],
+        records=(*ticks, traded["bid_volume"], traded["ask_volume"], int(traded["bar_seconds"][0])),
+    )
+    return made.with_columns(traded["session_state"])
+
+
+def trades_of(traded: pl.DataFrame, seed: int = 0, between: int = 6) -> pl.DataFrame:
+    """CleanTicks of trades that make exactly these bars: open, extremes in random order, walk, close."""
+    rng = np.random.default_rng(seed)
+    stamps, prices, rows = [], [], []
+    columns = ("open_ticks", "high_ticks", "low_ticks", "close_ticks", "bar_seconds")
+    opens = traded["event_ts"].to_physical().to_list()
+    for row, (start, bar) in enumerate(zip(opens, traded.select(columns).iter_rows(), strict=True)):
+        opened, high, low, close, seconds = bar
+        inside = [*rng.integers(low, high + 1, between).tolist(), high, low]
+        rng.shuffle(inside)
+        path = [opened, *inside, close]
+        at = np.sort(rng.integers(0, seconds * 1_000_000, len(path)))
+        stamps += (start + at).tolist()
+        prices += path
+        rows += [row] * len(path)
+    made = clean_ticks(stamps, prices, rng.integers(1, 9, len(prices)), rng.choice([-1, 1], len(prices)))
+    return made.with_columns(traded["session_state"].gather(rows))
+
+
 def history(*sessions: str, seed: int = 100, **options) -> pl.DataFrame:
     """Bars of earlier sessions with their ``session`` column."""
     parts = [
@@ -98,7 +130,7 @@ def market_with_signal(strength: float, seed: int, count: int = 400, sessions=SE
     features, labels = [], []
     for number, session in enumerate(sessions):
         traded = bars(session, seed * 1_000 + number, count=count)
-        label = build_labels(traded, traded.clear(), instrument(), config())
+        label = build_labels(records_of(traded), traded, traded.clear(), instrument(), config())
         outcome = (
             traded.select("known_at")
             .join(

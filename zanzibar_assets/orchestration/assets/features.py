@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from zanzibar_assets.orchestration.table_asset import table_asset
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import polars as pl
 
     from zanzibar_assets.store.inputs import Inputs
@@ -27,14 +29,40 @@ FEATURE_TABLES = (
 
 
 @table_asset(
-    reads=["bars"], modules=["ml.labels", "ml.uniqueness"], sections=["analysis", "model"], owner="team:quant"
+    reads=["clean_ticks", "bars"],
+    modules=["ml.labels", "ml.horizon_returns"],
+    sections=["analysis", "model"],
+    side_tables=["horizon_returns"],
+    owner="team:quant",
 )
-def labels(inputs: Inputs) -> pl.DataFrame:
-    """Triple-barrier labels per bar with volatility-scaled barriers; known only when resolved."""
+def labels(inputs: Inputs) -> Mapping[str, pl.DataFrame]:
+    """Triple-barrier labels per bar on the trades' path, and fixed-horizon returns; known when resolved."""
+    from zanzibar_assets.ml.horizon_returns import build_horizon_returns
     from zanzibar_assets.ml.labels import build_labels
 
+    ticks, bars = inputs.read("clean_ticks"), inputs.read("bars")
     history = inputs.history("bars", inputs.config.analysis.history_sessions)
-    return build_labels(inputs.read("bars"), history, inputs.instrument, inputs.config)
+    instrument, config = inputs.instrument, inputs.config
+    return {
+        "labels": build_labels(ticks, bars, history, instrument, config),
+        "horizon_returns": build_horizon_returns(ticks, bars, instrument, config),
+    }
+
+
+@table_asset(
+    reads=["clean_ticks", "bars", "points_of_interest", "smc_events"],
+    modules=["ml.meta_labels"],
+    sections=["analysis", "model"],
+    owner="team:quant",
+)
+def meta_labels(inputs: Inputs) -> pl.DataFrame:
+    """Whether each primary rule (touch of a zone, break of structure) was right net of costs."""
+    from zanzibar_assets.ml.meta_labels import PrimaryInputs, build_meta_labels
+
+    history = inputs.history("bars", inputs.config.analysis.history_sessions)
+    primary = PrimaryInputs(inputs.read("points_of_interest"), inputs.read("smc_events"))
+    ticks, bars = inputs.read("clean_ticks"), inputs.read("bars")
+    return build_meta_labels(ticks, bars, history, primary, inputs.instrument, inputs.config)
 
 
 @table_asset(
