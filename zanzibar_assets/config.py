@@ -58,6 +58,7 @@ class AnalysisConfig(Section):
     """Windows of the analysis stages, in bars unless the name says otherwise."""
 
     history_sessions: int = 5
+    sampled_bars_wanted: int = Field(default=250, gt=0)
     swing_left: int = 3
     swing_right: int = 3
     structure_minutes: tuple[int, ...] = (5, 15, 60)

@@ -43,6 +43,50 @@ class Bars(TimedFrame):
         return data.lazyframe.select(low & high)
 
 
+class SampledBars(TimedFrame):
+    """Bars by trades, lots, money or signed lots instead of by the clock, of the open session.
+
+    ``event_ts`` is the first trade's time, ``known_at`` when the closing trade was known. A bar closes with
+    the trade that brings its sum to ``threshold`` (of ``sampled_bar_thresholds``) and owns that trade
+    whole; the bar that is still open has no row. ``dollars`` is price x lots x point value in the
+    instrument's currency, ``seconds`` the time from first to closing trade.
+    """
+
+    scheme: str = pa.Field(isin=["tick", "volume", "dollar", "volume_imbalance"])
+    open_ticks: pl.Int64
+    high_ticks: pl.Int64
+    low_ticks: pl.Int64
+    close_ticks: pl.Int64
+    open: pl.Float64
+    high: pl.Float64
+    low: pl.Float64
+    close: pl.Float64
+    volume: pl.Float64 = pa.Field(ge=0)
+    bid_volume: pl.Float64 = pa.Field(ge=0)
+    ask_volume: pl.Float64 = pa.Field(ge=0)
+    delta: pl.Float64
+    trades: pl.Int64 = pa.Field(ge=0)
+    dollars: pl.Float64
+    vwap: pl.Float64 = pa.Field(nullable=True)
+    seconds: pl.Float64 = pa.Field(ge=0)
+    threshold: pl.Float64 = pa.Field(gt=0)
+    basis: str = pa.Field(isin=["ticks", "bar_records"])
+
+
+class SampledBarThresholds(TimedFrame):
+    """Threshold of each scheme of ``sampled_bars`` for one session, known at its start.
+
+    From ``sessions`` earlier sessions up to ``fitted_through``; null with the ``reason`` where they do not
+    say one (then the scheme has no bars).
+    """
+
+    scheme: str = pa.Field(isin=["tick", "volume", "dollar", "volume_imbalance"])
+    threshold: pl.Float64 = pa.Field(nullable=True, gt=0)
+    sessions: pl.Int32 = pa.Field(ge=0)
+    fitted_through: str = pa.Field(nullable=True)
+    reason: str = pa.Field(nullable=True)
+
+
 class Vwap(TimedFrame):
     """Per bar: session VWAP with bands (weighted Welford), rolling VWAP, developing profile.
 

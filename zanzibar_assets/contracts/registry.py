@@ -46,6 +46,8 @@ TABLES: dict[str, TableContract] = {
         _table("clean_dom", _M, Stage.CLEANING, "cleaning", "CleanDom", 2),
         _table("quarantine_dom", _M, Stage.CLEANING, "cleaning", "Quarantine"),
         _table("bars", _M, Stage.BARS, "market", "Bars"),
+        _table("sampled_bars", _M, Stage.BARS, "market", "SampledBars"),
+        _table("sampled_bar_thresholds", _M, Stage.BARS, "market", "SampledBarThresholds"),
         _table("contract_rolls", _M, Stage.BARS, "quality", "ContractRolls"),
         _table("continuous_bars", _M, Stage.BARS, "quality", "ContinuousBars"),
         _table("session_completeness", _M, Stage.BARS, "quality", "SessionCompleteness"),

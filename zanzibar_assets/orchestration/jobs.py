@@ -16,6 +16,7 @@ MARKET_TABLES = (
     "clean_ticks",
     "clean_dom",
     "bars",
+    "sampled_bars",
     "contract_rolls",
     "continuous_bars",
     "session_completeness",

@@ -24,6 +24,22 @@ def bars(inputs: Inputs) -> pl.DataFrame:
 
 @table_asset(
     reads=["clean_ticks", "bars"],
+    modules=["analysis.sampled_bars"],
+    sections=["analysis"],
+    side_tables=["sampled_bar_thresholds"],
+)
+def sampled_bars(inputs: Inputs) -> Mapping[str, pl.DataFrame]:
+    """Tick, volume, dollar and imbalance bars, their thresholds taken from earlier sessions."""
+    from zanzibar_assets.analysis.sampled_bars import build_sampled_bars, build_thresholds
+
+    history = inputs.history("bars", inputs.config.analysis.history_sessions)
+    thresholds = build_thresholds(history, inputs.instrument, inputs.window, inputs.config)
+    found = build_sampled_bars(inputs.read("clean_ticks"), thresholds, inputs.instrument)
+    return {"sampled_bars": found, "sampled_bar_thresholds": thresholds}
+
+
+@table_asset(
+    reads=["clean_ticks", "bars"],
     modules=["analysis.continuous", "ingestion.scid", "ingestion.roll_sources"],
     source="roll",
     checks=["gap_is_measured"],
