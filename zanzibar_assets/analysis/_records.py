@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from zanzibar_assets.contracts.registry import polars_schema
 from zanzibar_assets.errors import ContractError
 from zanzibar_assets.vocabulary import EVENT_TS, KNOWN_AT, RecordKind, SessionState
 
@@ -16,6 +17,17 @@ Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
 UTC_US = pl.Datetime("us", "UTC")
+TRADE_COLUMNS = (
+    EVENT_TS, KNOWN_AT, "kind", "price_ticks", "size", "side", "sign_source", "bid_ticks", "ask_ticks",
+    "open_ticks", "high_ticks", "low_ticks", "trades", "bid_volume", "ask_volume", "session_state",
+)  # fmt: skip
+"""Columns of CleanTicks that bars and order flow are made of."""
+
+
+def trade_schema() -> dict[str, pl.DataType]:
+    """Types of ``TRADE_COLUMNS``."""
+    kinds = polars_schema("clean_ticks")
+    return {name: kinds[name] for name in TRADE_COLUMNS}
 
 
 def micros(frame: pl.DataFrame, column: str) -> Ints:

@@ -8,11 +8,19 @@ import numpy as np
 
 from zanzibar_assets.analysis._records import Floats, Ints
 from zanzibar_assets.analysis.book import Book, last_known, order_flow, rows_of_bars
-from zanzibar_assets.analysis.rolling import divide, rolling_sum, shifted
+from zanzibar_assets.analysis.running import Running, divide
 from zanzibar_assets.vocabulary import DOM_LEVELS
 
 DEPTH_BARS = 20
 """Bars before the current one whose average depth normalises the order flow."""
+
+
+def added(levels: Floats) -> Floats:
+    """Sum over the levels, from the best one on: a reduction's order would depend on the shape."""
+    total: Floats = levels[0].copy()
+    for level in levels[1:]:
+        total += level
+    return total
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +34,11 @@ class BarFlow:
     depth: Floats
     updates: Floats
 
-    def normalised(self) -> Floats:
+    def normalised(self, memory: Running) -> Floats:
         """Flow of each level over the mean depth of all levels in the 20 bars before (levels, bars)."""
-        updates = rolling_sum(self.updates, DEPTH_BARS)
-        depth = rolling_sum(self.depth.mean(axis=0), DEPTH_BARS)
-        past = shifted(divide(depth, updates))
+        updates = memory.sum("all.updates", self.updates, DEPTH_BARS)
+        depth = memory.sum("all.depth", added(self.depth) / len(self.depth), DEPTH_BARS)
+        past = memory.shifted("all.mean", divide(depth, updates))
         return np.stack([divide(level, past) for level in self.flow])
 
 
@@ -47,20 +55,21 @@ def bar_flow(book: Book, opens_us: Ints, closes_us: Ints) -> BarFlow:
     return BarFlow(sums[:, 0], sums[:, 1], sums[0, 2])
 
 
-def flow_features(book: Book, found: BarFlow, closes_us: Ints) -> dict[str, Floats]:
+def flow_features(book: Book, found: BarFlow, closes_us: Ints, memory: Running) -> dict[str, Floats]:
     """``ofi_l1`` .. ``ofi_l5`` and their sum ``mlofi`` (lots), ``ofi_norm`` per average past depth.
 
     NaN where no live book is known at the bar's close; a live but silent book gives 0. The depth is
-    the mean of both best queues over the updates of the 20 bars before.
+    the mean of both best queues over the updates of the 20 bars before, which ``memory`` holds.
     """
     live = last_known(book.known_us, closes_us)[1]
     flow = np.where(live, found.flow, np.nan)
-    updates = rolling_sum(found.updates, DEPTH_BARS)
-    past_depth = shifted(divide(rolling_sum(found.depth[0], DEPTH_BARS), updates))
+    updates = memory.sum("best.updates", found.updates, DEPTH_BARS)
+    depth = memory.sum("best.depth", found.depth[0], DEPTH_BARS)
+    past_depth = memory.shifted("best.mean", divide(depth, updates))
     return {
         **{f"ofi_l{number + 1}": level for number, level in enumerate(flow)},
         "ofi_norm": divide(flow[0], past_depth),
-        "mlofi": flow.sum(axis=0),
+        "mlofi": added(flow),
     }
 
 

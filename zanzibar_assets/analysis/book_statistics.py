@@ -12,6 +12,7 @@ import polars as pl
 from zanzibar_assets.analysis._records import Floats, micros, stamps
 from zanzibar_assets.analysis.book import Book, load_book
 from zanzibar_assets.analysis.book_features import bar_flow
+from zanzibar_assets.analysis.running import Running
 from zanzibar_assets.contracts.registry import conform, empty
 from zanzibar_assets.vocabulary import DOM_LEVELS, EVENT_TS, KNOWN_AT
 
@@ -49,7 +50,7 @@ def session_statistics(book: Book, opens_us: np.ndarray, closes_us: np.ndarray) 
     quotes = (best.bid, best.bid_size, best.ask, best.ask_size, book.joined)
     quote_transitions(*quotes, BUCKETS, SPREADS, found["stay"], found["move"], found["jump"][:, 0])
     bars = bar_flow(book, opens_us, closes_us)
-    flow = bars.normalised()
+    flow = bars.normalised(Running())
     flow = flow[:, np.isfinite(flow).all(axis=0) & (bars.updates > 0)]
     found["flow_product"] = flow @ flow.T
     found["flow_sum"] = flow.sum(axis=1, keepdims=True)

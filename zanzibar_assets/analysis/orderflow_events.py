@@ -10,13 +10,13 @@ import numpy as np
 import polars as pl
 
 from zanzibar_assets.analysis._records import bar_of_record, load_records, micros
-from zanzibar_assets.analysis.absorption import AbsorptionParams, RefillParams, refills
+from zanzibar_assets.analysis.absorption import AbsorptionParams, RefillParams
 from zanzibar_assets.analysis.book import Book, load_book
 from zanzibar_assets.analysis.engine import Attr
 from zanzibar_assets.analysis.events import Definition, digest
 from zanzibar_assets.analysis.level_book import resting_before_and_after
 from zanzibar_assets.analysis.level_sweeps import Levels, Runs, level_outcomes, print_runs, stop_runs
-from zanzibar_assets.analysis.prints import SessionPrints, session_prints
+from zanzibar_assets.analysis.prints import Found, PrintStage
 from zanzibar_assets.analysis.tick_sweeps import BookSweepParams, TickSweepParams
 from zanzibar_assets.config import Config
 from zanzibar_assets.contracts.registry import conform, empty
@@ -116,23 +116,25 @@ def build_orderflow_events(
     if bars.is_empty() or records.is_bar.all():
         return empty(TABLE)
     params = OrderflowParams.of(config)
-    prints = session_prints(records, bar_of_record(records, bars), bars.height, instrument)
-    book = load_book(clean_dom)
+    stage, index, book = PrintStage(instrument), bar_of_record(records, bars), load_book(clean_dom)
+    least = stage.bars(records, index, bars.height).least[index]
+    prints = stage.feed(records, least, book, slice(0, len(book)))
     levels, ids = watched_levels(sweeps, sweeps_history)
-    runs = print_runs(prints.trades, params.run)
+    runs = print_runs(prints.block.trades, params.run)
     found = [
         *_level_events(prints, book, levels, ids, runs, params),
         *_run_events(prints, runs, params),
         *_absorption_events(prints),
-        *_refill_events(prints, book, params),
+        *_refill_events(prints, book),
     ]
     return _frame(found, params, instrument)
 
 
 def _level_events(
-    prints: SessionPrints, book: Book, levels: Levels, ids: list[str], runs: Runs, params: OrderflowParams
+    prints: Found, book: Book, levels: Levels, ids: list[str], runs: Runs, params: OrderflowParams
 ) -> list[_Event]:
-    trades, done = prints.trades, level_outcomes(prints.trades, levels, params.level)
+    trades = prints.block.trades
+    done = level_outcomes(trades, levels, params.level)
     decided = np.flatnonzero(done.what > 0)
     rested = resting_before_and_after(trades, book, levels, done, decided)
     events = []
@@ -163,8 +165,8 @@ def _level_events(
     return events
 
 
-def _run_events(prints: SessionPrints, runs: Runs, params: OrderflowParams) -> list[_Event]:
-    trades, levels = prints.trades, params.run.min_levels
+def _run_events(prints: Found, runs: Runs, params: OrderflowParams) -> list[_Event]:
+    trades, levels = prints.block.trades, params.run.min_levels
     columns = (
         trades.side[runs.start],
         trades.ts_us[runs.start],
@@ -182,8 +184,8 @@ def _run_events(prints: SessionPrints, runs: Runs, params: OrderflowParams) -> l
     ]  # fmt: skip
 
 
-def _absorption_events(prints: SessionPrints) -> list[_Event]:
-    ts, found = prints.trades.ts_us, prints.absorptions
+def _absorption_events(prints: Found) -> list[_Event]:
+    ts, found = prints.block.trades.ts_us, prints.absorptions
     events = []
     for k, score in enumerate(found.score.tolist()):
         price = int(found.price[k])
@@ -200,10 +202,9 @@ def _absorption_events(prints: SessionPrints) -> list[_Event]:
     return events
 
 
-def _refill_events(prints: SessionPrints, book: Book, params: OrderflowParams) -> list[_Event]:
+def _refill_events(prints: Found, book: Book) -> list[_Event]:
     events = []
-    for resting in (1, -1):
-        found = refills(prints.trades, book, resting, params.refill)
+    for found in prints.refills:
         for k, score in enumerate(found.score.tolist()):
             price = int(found.price[k])
             attrs: dict[str, Attr] = {
@@ -212,8 +213,8 @@ def _refill_events(prints: SessionPrints, book: Book, params: OrderflowParams) -
                 "refills": int(found.times[k]),
                 "score": score,
             }
-            times = int(prints.trades.ts_us[found.first[k]]), int(book.known_us[found.update[k]])
-            events.append(_Event("refill", resting, *times, price, price, price, None, attrs))
+            times = int(found.first_us[k]), int(book.known_us[found.update[k]])
+            events.append(_Event("refill", found.side, *times, price, price, price, None, attrs))
     return events
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,7 +37,15 @@ class Trades:
 
     def head(self, count: int) -> Trades:
         """The first ``count`` trades."""
-        return Trades(self.ts_us[:count], self.price[:count], self.size[:count], self.side[:count])
+        return self.part(slice(count))
+
+    def columns(self) -> tuple[NDArray[Any], ...]:
+        """Stamps, prices, sizes and aggressors."""
+        return self.ts_us, self.price, self.size, self.side
+
+    def part(self, rows: slice) -> Trades:
+        """Some of the trades, apart from the arrays they come from."""
+        return Trades(*(column[rows].copy() for column in self.columns()))
 
 
 @dataclass(frozen=True, slots=True)

@@ -154,23 +154,31 @@ def _peer_figure(quotes: Quotes, ours_each: float, python: Path | None) -> Figur
 def _trade_figures(clean: CleanSession, seed: int, say: Callable[[str], None]) -> list[Figure]:
     """Footprint, level sweeps and runs of prints of the session's trades."""
     from zanzibar_assets.analysis.bars import build_bars
-    from zanzibar_assets.analysis.level_sweeps import Levels, level_outcomes, print_runs
-    from zanzibar_assets.analysis.prints import session_prints
+    from zanzibar_assets.analysis.book import load_book
+    from zanzibar_assets.analysis.level_sweeps import Levels, level_outcomes, print_runs, trades_of
+    from zanzibar_assets.analysis.prints import PrintStage
     from zanzibar_assets.analysis.tick_sweeps import BookSweepParams, TickSweepParams
+    from zanzibar_assets.contracts.registry import empty
 
     say("footprint and sweeps of the session's trades")
     ticks = pl.read_parquet(clean.ticks)
     bars = build_bars(ticks, clean.instrument, clean.window)
     records = load_records(ticks).traded()
     index = bar_of_record(records, bars)
-    trades = session_prints(records, index, bars.height, clean.instrument).trades
+    trades, no_book = trades_of(records), load_book(empty("clean_dom"))
+
+    def footprint_and_absorption() -> object:
+        stage = PrintStage(clean.instrument)
+        least = stage.bars(records, index, bars.height).least
+        return stage.feed(records, least[index], no_book, slice(0, 0))
+
     rng = np.random.default_rng(seed)
     price = rng.integers(trades.price.min(), trades.price.max() + 1, LEVELS)
     known = rng.choice(trades.ts_us, LEVELS)
     levels = Levels(price, rng.choice([-1, 1], LEVELS), known, np.full(LEVELS, np.iinfo(np.int64).max))
     seconds = cpu_side_by_side(
         {
-            "footprint_and_absorption": lambda: session_prints(records, index, bars.height, clean.instrument),
+            "footprint_and_absorption": footprint_and_absorption,
             f"sweeps_of_{LEVELS}_levels": lambda: level_outcomes(trades, levels, TickSweepParams()),
             "book_sweeps": lambda: print_runs(trades, BookSweepParams()),
         },

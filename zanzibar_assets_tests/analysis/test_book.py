@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from zanzibar_assets.analysis.book import last_known, load_book, order_flow, rows_known, rows_of_bars
 from zanzibar_assets.analysis.book_features import bar_flow, book_at, flow_features, state_features
+from zanzibar_assets.analysis.running import Running
 from zanzibar_assets.contracts.registry import empty
 from zanzibar_assets_tests.builders.market import SECOND, book, window
 from zanzibar_assets_tests.reference import order_flow as slow
@@ -27,7 +28,7 @@ def flow_of(got, level=1):
 
 
 def bar_features(got, opens, closes):
-    return flow_features(got, bar_flow(got, opens, closes), closes)
+    return flow_features(got, bar_flow(got, opens, closes), closes, Running())
 
 
 def test_each_kind_of_event():

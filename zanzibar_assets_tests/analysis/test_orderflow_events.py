@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from zanzibar_assets.analysis.absorption import AbsorptionParams, RefillParams, absorptions, refills
+from zanzibar_assets.analysis.absorption import AbsorptionEngine, AbsorptionParams, RefillEngine, RefillParams
 from zanzibar_assets.analysis.book import load_book
 from zanzibar_assets.analysis.level_sweeps import Levels, level_outcomes, print_runs
 from zanzibar_assets.analysis.orderflow_events import build_orderflow_events
@@ -212,7 +212,7 @@ def test_absorptions_equal_the_slow_reference():
         trades = random_trades(seed, 80, 1)
         params = AbsorptionParams(30 + seed % 40, 10 + seed % 30, seed % 2)
         least = np.where(np.arange(80) < 10, np.nan, 8.0 + seed % 9)
-        got = absorptions(trades, least, params)
+        got = AbsorptionEngine(params).feed(trades, 0, least)
         rows = zip(trades.ts_us, trades.price, trades.size, trades.side, least, strict=True)
         expected = slow.absorptions(list(rows), params.window_us, params.tau_us, params.give_ticks)
         columns = (got.trigger, got.known, got.price, got.aggressor, got.progressed, got.volume)
@@ -230,12 +230,14 @@ def test_refills_equal_the_slow_reference():
         asks = 100 + rng.choice([0, 0, 0, 0, 0, 0, 0, 0, 0, 1], 90)
         shown = rng.integers(1, 9, 90).astype(float)
         dom = book(stamps, [[99]] * 90, [[1]] * 90, asks[:, None].tolist(), shown[:, None].tolist())
-        got = refills(trades, load_book(dom), -1, RefillParams(0.8, 40, 2))
+        got = RefillEngine(-1, RefillParams(0.8, 40, 2)).feed(trades, load_book(dom), slice(0, 90))
         expected = slow.refills(
             list(zip(trades.ts_us, trades.price, trades.size, trades.side, strict=True)),
             list(zip(stamps, asks, shown, strict=True)),
             1, 0.8, 40, 2,
         )  # fmt: skip
-        assert list(zip(got.first, got.update, got.executed, got.shown, got.times, strict=True)) == expected
+        columns = (got.first_us, got.update, got.executed, got.shown, got.times)
+        stamped = [(trades.ts_us[first], *rest) for first, *rest in expected]
+        assert list(zip(*columns, strict=True)) == stamped
         found += len(expected)
     assert found > 200

@@ -12,7 +12,7 @@ from zanzibar_assets.analysis.book import load_book
 from zanzibar_assets.analysis.book_models import build_book_models
 from zanzibar_assets.analysis.book_statistics import build_book_statistics
 from zanzibar_assets.analysis.liquidity import build_liquidity_features
-from zanzibar_assets.analysis.spreads import HORIZON_SECONDS, signed_trades
+from zanzibar_assets.analysis.spreads import HORIZON_SECONDS, later_mids, signed_trades, written_quotes
 from zanzibar_assets.contracts.registry import polars_schema
 from zanzibar_assets_tests.analysis.laws import assert_conforms, assert_prefix
 from zanzibar_assets_tests.builders.market import CONFIG, ES, SECOND, bars_of, known_by, random_cuts, window
@@ -146,9 +146,11 @@ def _fit_on_itself(cut):
 def _realized_on_the_trades_bar(cut):
     ticks, dom = known_by(TICKS, cut), known_by(DOM, cut)
     bars = bars_of(ticks, W)
-    trades = signed_trades(load_records(ticks).traded(), load_book(dom))
+    records, book = load_records(ticks).traded(), load_book(dom)
+    trades = signed_trades(records, book)
+    later = later_mids(trades.later_us, written_quotes(records), book)
     index = np.searchsorted(micros(bars, "event_ts"), trades.ts_us, side="right") - 1
-    paid = 2.0 * trades.side * (trades.price - trades.later)
+    paid = 2.0 * trades.side * (trades.price - later)
     return bars.select("known_at", realized=pl.Series(np.bincount(index, np.nan_to_num(paid), bars.height)))
 
 

@@ -3,7 +3,7 @@ import pytest
 
 from zanzibar_assets.analysis._records import load_records
 from zanzibar_assets.analysis.book import load_book
-from zanzibar_assets.analysis.spreads import HORIZON_SECONDS, signed_trades, spread_features
+from zanzibar_assets.analysis.spreads import HORIZON_SECONDS, SpreadStage
 from zanzibar_assets.contracts.registry import empty
 from zanzibar_assets_tests.builders.market import SECOND, book, ticks, window
 
@@ -15,7 +15,7 @@ NO_BOOK = load_book(empty("clean_dom"))
 def spreads(dom, stamps, size, side, price, bars=3, **more):
     records = load_records(ticks(np.array(stamps), price, size, side, **more)).traded()
     opens = OPEN + np.arange(bars) * MINUTE
-    return spread_features(signed_trades(records, dom), opens, opens + MINUTE)
+    return SpreadStage().feed(records, dom, opens, opens + MINUTE)
 
 
 def test_effective_spread_from_the_recorded_quote():
