@@ -22,6 +22,7 @@ COMMANDS: dict[str, str] = {
     "ticks": "decode one .scid file or text export",
     "book": "replay one .depth file to top-N snapshots",
     "events": "causal structure events of one bar table",
+    "export": "levels, zones and signals for Sierra Chart and Bookmap",
     "validate": "what a file of returns proves, after all trials",
     "backfill": "build historical sessions; never trades",
     "simulate": "write Sierra files of a simulated market",

@@ -240,6 +240,9 @@ def _look_next(workspace: Workspace, traded: Sequence[str]) -> list[tuple[str, s
         fills = _sessions(workspace, "fills", traded)
         if fills.height:
             found.append((f"zanzibar trace {fills['deal_ticket'][-1]}", "a fill back to its source bytes"))
+        for name in workspace.config.instruments[:1]:
+            use = f"zanzibar export --to bookmap --instrument {name} --session {traded[-1]}"
+            found.append((use, "levels as Bookmap reads them"))
     found.append(("zanzibar status", "can it trade now, and why not"))
     return found
 
