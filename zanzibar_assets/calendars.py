@@ -101,6 +101,18 @@ def is_session(instrument: Instrument, session: str) -> bool:
     return session in _schedule(instrument.calendar).index
 
 
+def exchange_zone(instrument: Instrument) -> str:
+    """Name of the time zone that the instrument's exchange keeps its hours in.
+
+    Raises UsageError for a calendar whose zone is not written down.
+    """
+    if instrument.calendar not in CLOSES:
+        raise UsageError(
+            f"no time zone is known for calendar {instrument.calendar}", expected=", ".join(CLOSES)
+        )
+    return CLOSES[instrument.calendar][1]
+
+
 def session_window(instrument: Instrument, session: str) -> SessionWindow:
     """Window of a session; UsageError when the calendar has no such session."""
     schedule = _schedule(instrument.calendar)

@@ -141,6 +141,19 @@ class ExecutionConfig(Section):
     paper_unapproved: bool = False
 
 
+class ReportingConfig(Section):
+    """Where people reach the pages: ``zanzibar up`` serves the reports folder there, on loopback."""
+
+    base_url: str = Field(
+        default="http://127.0.0.1:3001", pattern=r"^http://(127\.0\.0\.1|localhost):[1-9][0-9]{0,4}$"
+    )
+
+    @property
+    def port(self) -> int:
+        """Port of ``base_url``."""
+        return int(self.base_url.rsplit(":", 1)[1])
+
+
 class Config(Section):
     """Whole configuration of one code location."""
 
@@ -158,6 +171,7 @@ class Config(Section):
     risk: RiskConfig = RiskConfig()
     signals: SignalConfig = SignalConfig()
     execution: ExecutionConfig = ExecutionConfig()
+    reporting: ReportingConfig = ReportingConfig()
 
     @property
     def lake_dir(self) -> Path:

@@ -1,4 +1,4 @@
-"""``zanzibar up``: Dagster's UI and daemon on loopback, on the home's instance."""
+"""``zanzibar up``: Dagster's UI, daemon and the home's reports on loopback."""
 
 from __future__ import annotations
 
@@ -28,9 +28,14 @@ GRACE_SECONDS = 20.0
 @click.option(
     "--port", type=click.IntRange(1, 65535), default=3000, show_default=True, help="Port of the UI."
 )
+@click.option(
+    "--reports-port",
+    type=click.IntRange(1, 65535),
+    help="Port of charts and reports.  [default: that of reporting.base_url, 3001]",
+)
 @click.option("--host", default="127.0.0.1", show_default=True, help="Loopback address to bind.")
-def command(port: int, host: str) -> None:
-    """Serve Dagster's UI and daemon on loopback until Ctrl-C.
+def command(port: int, reports_port: int | None, host: str) -> None:
+    """Serve Dagster's UI and daemon, and charts and reports, on loopback until Ctrl-C.
 
     The UI has no login and its mutations can be reached by any page open in a browser on this
     machine, so only loopback addresses are accepted and the live backend stays disarmed unless
@@ -42,11 +47,14 @@ def command(port: int, host: str) -> None:
             expected="one of " + ", ".join(LOOPBACK),
             action="Dagster's UI is unguarded: reach it through an SSH tunnel instead",
         )
-    refuse_taken(host, port)
+    config = load_config()
+    pages = reports_port or config.reporting.port
+    refuse_taken(host, port, "--port")
+    refuse_taken(host, pages, "--reports-port")
+    from zanzibar_assets.commands._reports_server import serving
     from zanzibar_assets.orchestration.instance import open_instance, prepare_instance
     from zanzibar_assets.orchestration.reaper import reap
 
-    config = load_config()
     folder = prepare_instance(config)
     with open_instance(config) as instance:
         closed = reap(instance, all_untagged=True)
@@ -54,9 +62,17 @@ def command(port: int, host: str) -> None:
         click.echo(f"closed {len(closed)} runs whose process was gone", err=True)
     click.echo(f"Zanzibar home: {config.home}", err=True)
     click.echo(f"Dagster: http://{host}:{port}  (Ctrl-C stops it)", err=True)
+    click.echo(f"Charts and reports: http://{host}:{pages}", err=True)
+    if pages != config.reporting.port:
+        click.echo(
+            f"links in Dagster's UI lead to {config.reporting.base_url}; reporting.base_url changes them",
+            err=True,
+        )
     environment = {**os.environ, "DAGSTER_HOME": str(folder), HOME_VARIABLE: str(config.home)}
     arguments = ["dev", "-m", "zanzibar_assets.definitions", "--host", host, "--port", str(port)]
-    sys.exit(serve([sys.executable, "-m", "dagster", *arguments], environment))
+    with serving(config.reports_dir, host, pages):
+        code = serve([sys.executable, "-m", "dagster", *arguments], environment)
+    sys.exit(code)
 
 
 def serve(arguments: list[str], environment: dict[str, str]) -> int:
@@ -92,7 +108,7 @@ def _end_group(group: int) -> None:
         time.sleep(wait_seconds)
 
 
-def refuse_taken(host: str, port: int) -> None:
+def refuse_taken(host: str, port: int, option: str) -> None:
     """UsageError when something listens on the address already."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
@@ -100,5 +116,5 @@ def refuse_taken(host: str, port: int) -> None:
         if probe.connect_ex((host, port)) == 0:
             raise UsageError(
                 f"port {port} is taken on {host}",
-                action="stop the other `zanzibar up`, or choose another --port",
+                action=f"stop the other `zanzibar up`, or choose another {option}",
             )

@@ -88,6 +88,7 @@ TABLES: dict[str, TableContract] = {
         _table("orders", _S, Stage.EXECUTION, "trading", "Orders"),
         _table("fills", _S, Stage.EXECUTION, "trading", "Fills"),
         _table("account_state", _S, Stage.EXECUTION, "trading", "AccountState"),
+        _table("session_chart", _M, Stage.REPORTING, "charts", "SessionChart"),
         _table("performance", _S, Stage.REPORTING, "trading", "Performance"),
         _table("session_report", _S, Stage.REPORTING, "trading", "SessionReport"),
     )

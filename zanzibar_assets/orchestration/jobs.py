@@ -38,7 +38,7 @@ MARKET_TABLES = (
     "meta_labels",
 )
 SESSION_TABLES = ("raw_narratives", "narratives", "narrative_scores", "correlations")
-FEATURE_TABLES = ("feature_matrix", "predictions", "raw_signals")
+FEATURE_TABLES = ("feature_matrix", "predictions", "raw_signals", "session_chart")
 SIGNAL_TABLES = ("signals",)
 MODEL_TABLES = (
     "event_hit_rates",
@@ -69,7 +69,7 @@ EXECUTION = "execution"
 _JOBS: dict[str, tuple[tuple[str, ...], str]] = {
     SESSION_PIPELINE: (MARKET_TABLES, "One instrument's session from source bytes to labels."),
     PIPELINE_TABLES: (SESSION_TABLES, "Tables across instruments: narratives and correlations."),
-    PIPELINE_FEATURES: (FEATURE_TABLES, "Features, predictions and raw signals of one instrument."),
+    PIPELINE_FEATURES: (FEATURE_TABLES, "Features, predictions, raw signals and chart of one instrument."),
     PIPELINE_SIGNALS: (SIGNAL_TABLES, "The session's signals across instruments."),
     RETRAINING: (MODEL_TABLES, "Measure events; train, explain and validate a model; refresh risk."),
     VALIDATION: (("validation_report", "risk_parameters"), "Validate an instrument's model again."),

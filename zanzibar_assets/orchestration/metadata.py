@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from zanzibar_assets.config import Config
 from zanzibar_assets.store.builder import BuildOutcome
+from zanzibar_assets.store.keys import PartitionKey
 from zanzibar_assets.store.manifest import PartitionRecord
 from zanzibar_assets.vocabulary import from_us
 
@@ -83,9 +85,46 @@ def column_schema(table: str) -> dg.TableSchema:
     return dg.TableSchema(columns)
 
 
+def page_metadata(table: str, key: PartitionKey, config: Config) -> dict[str, Any]:
+    """Where a partition's page is: its address while ``zanzibar up`` runs, and its file."""
+    if table not in PAGES:
+        return {}
+    name = PAGES[table](key)
+    return {
+        "page": dg.MetadataValue.url(f"{config.reporting.base_url}/{name}"),
+        "page_file": dg.MetadataValue.path(str(config.reports_dir / name)),
+    }
+
+
+def _chart_page(key: PartitionKey) -> str:
+    from zanzibar_assets.reporting.chart_page import page_name
+
+    return page_name(str(key.instrument), str(key.session))
+
+
+def _report_page(key: PartitionKey) -> str:
+    from zanzibar_assets.reporting.session import page_name
+
+    return page_name(str(key.session))
+
+
+def _hit_rate_page(key: PartitionKey) -> str:
+    from zanzibar_assets.reporting.hit_rate_page import page_name
+
+    return page_name(str(key.instrument))
+
+
+PAGES: dict[str, Callable[[PartitionKey], str]] = {
+    "session_chart": _chart_page,
+    "session_report": _report_page,
+    "event_hit_rates": _hit_rate_page,
+}
+"""Table -> name of a partition's page under the reports folder."""
+
+
 def plot_metadata(table: str, frame: pl.DataFrame | None) -> dict[str, Any]:
     """A small plot for tables that people would rather look at than read."""
-    if frame is None or frame.height < 2 or not (table in HISTOGRAMS or table in ("bars", "event_hit_rates")):
+    if frame is None or frame.height < 2 or not (table in HISTOGRAMS or table in DRAWN):
         return {}
     from zanzibar_assets.reporting import plots
 
@@ -95,6 +134,8 @@ def plot_metadata(table: str, frame: pl.DataFrame | None) -> dict[str, Any]:
         minutes = sorted(frame["horizon_minutes"].unique())[-1]
         chart = edge_chart(frame, minutes, f"{minutes} minutes later")
         picture = plots.markdown_image(chart, sentence(frame))
+    elif table == "session_chart":
+        picture = plots.markdown_image(plots.known_sketch(frame), "what was drawn, when it could be known")
     elif table == "bars":
         picture = plots.markdown_image(plots.price_sparkline(frame), "close and volume of the session")
     else:
@@ -103,6 +144,8 @@ def plot_metadata(table: str, frame: pl.DataFrame | None) -> dict[str, Any]:
     return {"plot": dg.MetadataValue.md(picture)}
 
 
+DRAWN = ("bars", "event_hit_rates", "session_chart")
+"""Tables with a picture of their own."""
 HISTOGRAMS = {
     "clean_ticks": ("size", "trade size (lots)"),
     "liquidity_features": ("delta", "delta per bar (lots)"),

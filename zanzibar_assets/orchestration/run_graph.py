@@ -66,7 +66,7 @@ def waves(plan: GraphPlan) -> Iterator[Wave]:
     for instrument, through in plan.train_through.items():
         yield Wave(jobs.RETRAINING, (instrument,), jobs.MODEL_TABLES, {THROUGH_TAG: through})
     for instrument, sessions in plan.sessions.items():
-        yield from _market(jobs.PIPELINE_FEATURES, instrument, sessions, ("predictions", "raw_signals"))
+        yield from _market(jobs.PIPELINE_FEATURES, instrument, sessions, jobs.FEATURE_TABLES[1:])
     yield from _across(jobs.PIPELINE_SIGNALS, plan.union, jobs.SIGNAL_TABLES)
     for session in sorted(plan.trade_sessions):
         yield Wave(jobs.EXECUTION, (session,), jobs.ACCOUNT_TABLES)

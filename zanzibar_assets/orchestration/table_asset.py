@@ -16,7 +16,12 @@ import dagster as dg
 from zanzibar_assets.contracts.registry import TABLES, TableContract
 from zanzibar_assets.orchestration import progress
 from zanzibar_assets.orchestration.checks import CONTRACT_CHECK, INPUTS_CHECK, check_results, check_spec
-from zanzibar_assets.orchestration.metadata import column_schema, outcome_metadata, plot_metadata
+from zanzibar_assets.orchestration.metadata import (
+    column_schema,
+    outcome_metadata,
+    page_metadata,
+    plot_metadata,
+)
 from zanzibar_assets.orchestration.partitions import DEFINITIONS, dagster_key, mapping
 from zanzibar_assets.orchestration.resources import ZanzibarResource
 from zanzibar_assets.orchestration.staleness import observe_stale, superseded_metadata
@@ -110,8 +115,11 @@ def backfill_policy(contract: TableContract) -> dg.BackfillPolicy | None:
 
 
 def of_account(contract: TableContract) -> bool:
-    """True for tables of the account: of what was sent, held and reported."""
-    return contract.stage in (Stage.EXECUTION, Stage.REPORTING)
+    """True for tables of the account: of what was sent, held and reported.
+
+    An account spans instruments: a table of one instrument's session is of market data alone.
+    """
+    return contract.stage in (Stage.EXECUTION, Stage.REPORTING) and contract.grain is not Grain.MARKET
 
 
 def refuse_backfill(context: dg.AssetExecutionContext) -> None:
@@ -140,6 +148,7 @@ def build_step(
     for outcome in outcomes:
         path = workspace.lake.location(spec.table, outcome.key, spec.contract.version)
         metadata = outcome_metadata(outcome, path) | superseded_metadata(workspace, outcome)
+        metadata |= page_metadata(spec.table, outcome.key, workspace.config)
         if outcome is last:  # one picture a run, on the partition that it shows
             metadata |= plot_metadata(spec.table, outcome.frame)
         context.add_asset_metadata(metadata, asset_key=spec.table, partition_key=dagster_key(outcome.key))

@@ -1,7 +1,7 @@
-"""The page of one session: self-contained HTML, light and dark, a sentence under each chart.
+"""The page of one session: HTML, light and dark, a sentence under each chart.
 
-The same inputs as the report's rows; nothing is loaded from elsewhere and every text from outside
-is escaped.
+The same inputs as the report's rows; the charts are pages beside it, nothing is loaded from elsewhere
+and every text from outside is escaped.
 """
 
 from __future__ import annotations
@@ -11,14 +11,13 @@ from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 from string import Template
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from zanzibar_assets.reporting import plots
+import polars as pl
+
+from zanzibar_assets.reporting.chart_page import traded_page_name
 from zanzibar_assets.reporting.labels import DIRECTION, MODEL_WORDS, fate, marks
 from zanzibar_assets.reporting.session import SessionInputs, market_sentence, report_lines, verdict
-
-if TYPE_CHECKING:
-    import polars as pl
 
 TEMPLATE = Path(__file__).with_name("page.html")
 Column = tuple[str, bool]
@@ -68,46 +67,29 @@ def _market(inputs: SessionInputs) -> str:
 
 
 def _chart(inputs: SessionInputs, instrument: str) -> str:
+    """The instrument's interactive chart in a frame, with its sentence as the text alternative."""
     bars = inputs.bars[instrument]
     sentence = market_sentence(instrument, bars)
     if bars.is_empty():
         return f"<p>{escape(sentence)}</p>"
-    zones = inputs.points_of_interest.get(instrument)
-    signals, fills = _own(inputs.signals, instrument), _own(inputs.fills, instrument)
-    kept = signals.filter(signals["status"] == "kept").height
+    if instrument not in inputs.charts:
+        return f"<p>{escape(sentence)} It has no chart: session_chart was not built for it.</p>"
+    kept = _own(inputs.signals, instrument).filter(pl.col("status") == "kept").height
+    deals = _own(inputs.fills, instrument).height
     sentence += (
-        f" Shaded: the {plots.MOST_ZONES} best zones of interest. {kept} kept signals and "
-        f"{fills.height} deals are marked where they became known; deals stand on the market's price "
-        "then, since the traded symbol has its own price."
+        f" {kept} kept signals and {deals} deals are marked where they became known;"
+        " deals stand on the market's price then, since the traded symbol has its own price."
     )
-    label = " (SIMULATED)" if inputs.simulated_data else ""
-    images = [
-        plots.price_chart(
-            bars=bars,
-            points_of_interest=_no_zones() if zones is None else zones,
-            signals=signals,
-            fills=fills,
-            title=f"{instrument}, session {inputs.session}{label}",
-            theme=theme,
-        )
-        for theme in (plots.LIGHT, plots.DARK)
-    ]
-    light, dark = (plots.data_address(image) for image in images)
+    name = escape(Path(traded_page_name(instrument, inputs.session)).name)
+    title = escape(f"Chart of {instrument}, session {inputs.session}")
     return (
-        f'<figure><picture><source media="(prefers-color-scheme: dark)" srcset="{dark}">'
-        f'<img src="{light}" alt="Price chart of {escape(instrument)}: {escape(sentence)}"></picture>'
-        f"<figcaption>{escape(sentence)}</figcaption></figure>"
+        f'<figure><iframe src="{name}" title="{title}" loading="lazy"></iframe>'
+        f'<figcaption>{escape(sentence)} <a href="{name}">Open the chart by itself</a></figcaption></figure>'
     )
-
-
-def _no_zones() -> pl.DataFrame:
-    from zanzibar_assets.contracts.registry import empty
-
-    return empty("points_of_interest")
 
 
 def _own(frame: pl.DataFrame, instrument: str) -> pl.DataFrame:
-    return frame.filter(frame["instrument"] == instrument)
+    return frame.filter(pl.col("instrument") == instrument)
 
 
 def _signals(frame: pl.DataFrame) -> str:

@@ -26,8 +26,8 @@ class SessionInputs:
     """Everything a session's report is made from; the frames follow their contracts.
 
     ``signals``, ``orders``, ``fills``, ``account_state``, ``performance``, ``narratives`` and
-    ``narrative_scores`` are the session's partitions. Maps are by instrument id: ``bars`` and
-    ``points_of_interest`` of the session, ``validation`` and ``risk`` as they stood for it.
+    ``narrative_scores`` are the session's partitions. Maps are by instrument id: ``bars`` of the session,
+    ``validation`` and ``risk`` as they stood for it; ``charts`` are the instruments with a chart of it.
     ``completeness`` says what is known of each instrument's data. ``checks`` maps "table partition"
     to the checks of the partitions that the report covers, and ``left_out`` names instruments or
     tables that could not be used, with the reason.
@@ -42,7 +42,7 @@ class SessionInputs:
     narratives: pl.DataFrame
     narrative_scores: pl.DataFrame
     bars: Mapping[str, pl.DataFrame] = field(default_factory=dict)
-    points_of_interest: Mapping[str, pl.DataFrame] = field(default_factory=dict)
+    charts: tuple[str, ...] = ()
     completeness: Mapping[str, pl.DataFrame] = field(default_factory=dict)
     validation: Mapping[str, pl.DataFrame] = field(default_factory=dict)
     risk: Mapping[str, pl.DataFrame] = field(default_factory=dict)

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.request
 
 import pytest
 
@@ -45,12 +46,13 @@ def test_one_interrupt_stops_a_demo_and_says_that_it_can_go_on(tmp_path):
 
 
 def test_ending_up_ends_its_servers(tmp_path):
-    with socket.socket() as probe:
+    with socket.socket() as probe, socket.socket() as other:
         probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+        other.bind(("127.0.0.1", 0))
+        port, pages = probe.getsockname()[1], other.getsockname()[1]
     environment = {**os.environ, "ZANZIBAR_HOME": str(tmp_path / "home")}
     up = subprocess.Popen(
-        [*CALL, "up", "--port", str(port)],
+        [*CALL, "up", "--port", str(port), "--reports-port", str(pages)],
         env=environment,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -62,12 +64,16 @@ def test_ending_up_ends_its_servers(tmp_path):
 
     try:
         assert wait_for(listens, 120)
+        with urllib.request.urlopen(f"http://127.0.0.1:{pages}/", timeout=30) as answer:
+            assert b"Charts and reports" in answer.read()
         up.send_signal(signal.SIGTERM)
         up.wait(timeout=120)
     finally:
         up.kill()
         up.wait()
     assert wait_for(lambda: not listens(), 20)
+    with socket.socket() as probe:
+        assert probe.connect_ex(("127.0.0.1", pages)) != 0
 
 
 def test_servers_that_do_not_listen_to_the_signal_are_ended_all_the_same():

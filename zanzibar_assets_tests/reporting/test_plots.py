@@ -1,16 +1,16 @@
-"""Charts are valid PNGs, the same for the same input, and show nothing before it was known."""
+"""Plots are valid PNGs and the same for the same input."""
 
 from __future__ import annotations
 
 import base64
 import struct
 
-import numpy as np
-import polars as pl
 import pytest
 
 from zanzibar_assets.contracts.registry import empty
 from zanzibar_assets.reporting import plots
+from zanzibar_assets.reporting.chart_items import build_session_chart
+from zanzibar_assets_tests.reporting import chart_frames as made
 from zanzibar_assets_tests.reporting import frames
 
 
@@ -19,60 +19,12 @@ def size_of(png: bytes) -> tuple[int, int]:
     return struct.unpack(">II", png[16:24])
 
 
-def chart(**changes):
-    inputs = {
-        "bars": frames.bars(), "points_of_interest": frames.points_of_interest(),
-        "signals": frames.signals(), "fills": frames.fills(), "title": "SIM_ES",
-    }  # fmt: skip
-    return plots.price_chart(**(inputs | changes))
-
-
-def pixels(png: bytes) -> np.ndarray:
-    import io
-
-    from matplotlib.image import imread
-
-    return imread(io.BytesIO(png), format="png")
-
-
-def test_chart_has_its_size_and_is_the_same_for_the_same_input():
-    assert size_of(chart()) == (960, 460)
-    assert chart() == chart()
-    assert chart() != chart(theme=plots.DARK)
-
-
-@pytest.mark.parametrize("table", ["points_of_interest", "signals", "fills"])
-def test_each_mark_changes_the_chart(table):
-    assert chart() != chart(**{table: empty(table)})
-
-
-def test_dropped_signals_are_not_drawn():
-    only_kept = frames.signals().filter(pl.col("status") == "kept")
-    assert chart(signals=only_kept) == chart()
-
-
-def test_a_session_without_bars_gives_an_empty_chart_instead_of_an_error():
-    assert size_of(chart(bars=empty("bars"))) == (960, 460)
-
-
-def test_a_deal_before_the_first_bar_is_not_drawn():
-    early = frames.fills().with_columns(time_utc=pl.lit(frames.at(-5)).cast(pl.Datetime("us", "UTC")))
-    assert chart(fills=early) == chart(fills=empty("fills"))
-
-
-def test_a_zone_stands_from_where_it_was_known():
-    """What lies left of a zone's known_at looks as if there were no zone."""
-    zones = frames.points_of_interest().with_columns(
-        known_at=pl.lit(frames.at(20)).cast(pl.Datetime("us", "UTC"))
-    )
-    options = {"signals": empty("signals"), "fills": empty("fills")}
-    with_zone = pixels(chart(points_of_interest=zones, **options))
-    without = pixels(chart(points_of_interest=empty("points_of_interest"), **options))
-    different = np.argwhere(np.any(with_zone != without, axis=2))
-    legend_top = 400  # the legend stands beneath the chart and gains an entry
-    columns = different[different[:, 0] < legend_top][:, 1]
-    assert columns.size
-    assert columns.min() > 960 * 0.5
+def test_sketch_of_a_chart_is_the_same_for_the_same_input_and_shows_its_events():
+    items = build_session_chart(made.random_inputs(1), made.TICK).frame
+    assert size_of(plots.known_sketch(items)) == (720, 260)
+    assert plots.known_sketch(items) == plots.known_sketch(items)
+    assert plots.known_sketch(items) != plots.known_sketch(items.clear())
+    assert plots.known_sketch(items, plots.DARK) != plots.known_sketch(items)
 
 
 def test_sparkline_of_bars_and_of_none():

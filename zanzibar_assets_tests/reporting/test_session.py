@@ -16,7 +16,7 @@ def inputs(**changes) -> SessionInputs:
         "fills": frames.fills(), "account_state": frames.account_state(),
         "performance": frames.performance(), "narratives": frames.narratives(),
         "narrative_scores": empty("narrative_scores"), "bars": {"SIM_ES": frames.bars()},
-        "points_of_interest": {"SIM_ES": frames.points_of_interest()},
+        "charts": ("SIM_ES",),
         "validation": {"SIM_ES": frames.validation()},
         "checks": {"bars SIM_ES|2025-01-06": (CheckOutcome("contract", True, "holds"),)},
         "left_out": ("SIM_NQ: raw_signals is blocked",), "simulated_data": True,
