@@ -48,28 +48,29 @@ def _value_area(
 
 @njit(cache=True)
 def developing(
-    rows: Ints, size: Floats, ends: Ints, volume: Floats, pct: float, area_rows: int, out: Ints
-) -> None:
-    """Fill ``out[k] = (poc, vah, val)`` rows of the profile of the first ``ends[k]`` trades.
+    rows: Ints, size: Floats, ends: Ints, volume: Floats, pct: float, area_rows: int, seen: Ints,
+    total: Floats, out: Ints,
+) -> None:  # fmt: skip
+    """Fill ``out[k] = (poc, vah, val)`` rows of the profile as of the first ``ends[k]`` of these trades.
 
-    ``rows`` price rows from 0, ``size`` lots > 0, ``ends`` ascending, ``volume`` zeros to work in,
-    ``area_rows`` the prices that the value area grows by.
-    Rows of ``out`` without a trade stay as they are.
+    ``rows`` price rows from 0, ``size`` lots > 0, ``ends`` ascending, ``area_rows`` the prices that the
+    value area grows by. ``volume`` by row, ``seen`` (trades so far, lowest row, highest row, poc, vah,
+    val) and ``total`` (volume) hold the trades before and go on to the next call. Rows of ``out``
+    without a trade stay as they are.
     """
     done = 0
-    low = high = rows[0] if len(rows) else 0
-    total = 0.0
     for k in range(len(ends)):
         for i in range(done, ends[k]):
             volume[rows[i]] += size[i]
-            total += size[i]
-            low, high = min(low, rows[i]), max(high, rows[i])
-        if ends[k] == 0:
+            total[0] += size[i]
+            seen[1] = min(seen[1], rows[i]) if seen[0] else rows[i]
+            seen[2] = max(seen[2], rows[i]) if seen[0] else rows[i]
+            seen[0] += 1
+        if seen[0] == 0:
             continue
-        if ends[k] == done:
-            out[k] = out[k - 1]
-            continue
-        done = ends[k]
-        poc = _poc_row(volume, low, high)
-        bottom, top = _value_area(volume, low, high, poc, total, pct, area_rows)
-        out[k, 0], out[k, 1], out[k, 2] = poc, top, bottom
+        if ends[k] > done:
+            poc = _poc_row(volume, seen[1], seen[2])
+            bottom, top = _value_area(volume, seen[1], seen[2], poc, total[0], pct, area_rows)
+            seen[3], seen[4], seen[5] = poc, top, bottom
+            done = ends[k]
+        out[k] = seen[3:]

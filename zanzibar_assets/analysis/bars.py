@@ -97,6 +97,12 @@ class BarStream:
         whole = known_us >= start + self.length_us or count < rows.height
         return count if whole and known_us <= through_us else int(np.searchsorted(happened, start))
 
+    def next_open_us(self, through_us: int) -> int:
+        """No bar that has not closed opens before this time; ``through_us`` as in ``feed``."""
+        if self.open_rows is not None and not self.open_rows.is_empty():
+            return int(micros(self.open_rows, EVENT_TS)[0]) // self.length_us * self.length_us
+        return max(self.ends_us, (through_us - self.length_us) // self.length_us * self.length_us)
+
     def snapshot(self) -> dict[str, Any]:
         """State for JSON."""
         rows = {} if self.open_rows is None else frame_state(self.open_rows)

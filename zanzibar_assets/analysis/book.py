@@ -13,12 +13,20 @@ import numpy as np
 import polars as pl
 
 from zanzibar_assets.analysis._records import Bools, Floats, Ints, floats, micros
+from zanzibar_assets.contracts.registry import polars_schema
 from zanzibar_assets.vocabulary import DOM_LEVELS, KNOWN_AT, US_PER_SECOND, BookState, SessionState
 
 BOOK_GAP_SECONDS = 60
 """Silence between two updates after which no order flow is read off their difference."""
 BOOK_STALE_SECONDS = 300
 """Age at which the last update no longer speaks for the book."""
+
+BOOK_COLUMNS = (
+    KNOWN_AT, "snapshot", "session_state", "book_state",
+    *(f"{name}_{level}" for level in range(1, DOM_LEVELS + 1)
+      for name in ("bid_ticks", "bid_size", "ask_ticks", "ask_size")),
+)  # fmt: skip
+"""Columns of CleanDom that order flow is made of; ``snapshot`` may be missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +67,12 @@ class Book:
             name: np.stack([floats(few, f"{name}_{level}") for level in range(1, DOM_LEVELS + 1)])
             for name in ("bid_ticks", "bid_size", "ask_ticks", "ask_size")
         }
+
+
+def book_schema() -> dict[str, pl.DataType]:
+    """Types of ``BOOK_COLUMNS``."""
+    kinds = polars_schema("clean_dom")
+    return {name: kinds[name] for name in BOOK_COLUMNS}
 
 
 def _level(frame: pl.DataFrame, number: int) -> Level:

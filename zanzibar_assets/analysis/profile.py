@@ -9,7 +9,8 @@ tick, so a profile of such a source is coarser than one of trades. Zero-size pri
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -23,6 +24,8 @@ from zanzibar_assets.instruments import Instrument
 from zanzibar_assets.vocabulary import EVENT_TS, KNOWN_AT
 
 MAX_ROWS = 5_000_000
+NO_TICKS = int(np.iinfo(np.int64).min)
+"""Stands where no price is known."""
 
 
 class ValueArea(NamedTuple):
@@ -65,13 +68,17 @@ def price_rows(records: Records) -> tuple[Ints, int]:
     lowest = int(prices.min())
     span = int(prices.max()) - lowest + 1
     if span > MAX_ROWS:
-        raise ContractError(
-            "the session's prices span too many ticks for a profile",
-            expected=f"at most {MAX_ROWS} rows",
-            got=str(span),
-            action="check the instrument's tick size and the cleaning rules",
-        )
+        raise _too_wide(span)
     return prices - lowest, lowest
+
+
+def _too_wide(span: int) -> ContractError:
+    return ContractError(
+        "the session's prices span too many ticks for a profile",
+        expected=f"at most {MAX_ROWS} rows",
+        got=str(span),
+        action="check the instrument's tick size and the cleaning rules",
+    )
 
 
 def regular_session(records: Records) -> Records:
@@ -85,15 +92,60 @@ def developing_profile(records: Records, ends: Ints, pct: float, area_rows: int 
     ``records`` with sizes above zero, ``ends`` ascending; the value area grows by ``area_rows`` prices at a
     time. Rows without a record hold the smallest int64.
     """
-    out = np.full((len(ends), 3), np.iinfo(np.int64).min)
-    if len(records) == 0:
-        return out
-    from zanzibar_assets.analysis._profile_kernels import developing
+    return DevelopingProfile(pct, area_rows).feed(records, ends)
 
-    rows, lowest = price_rows(records)
-    developing(rows, records.size, ends, np.zeros(int(rows.max()) + 1), pct, area_rows, out)
-    out[ends > 0] += lowest
-    return out
+
+class DevelopingProfile:
+    """A profile that grows with blocks of records; what it holds is the volume by price."""
+
+    def __init__(self, pct: float, area_rows: int) -> None:
+        self.pct, self.area_rows = pct, area_rows
+        self.lowest, self.volume = 0, np.empty(0)
+        self.seen, self.total = np.zeros(6, np.int64), np.zeros(1)
+
+    def feed(self, records: Records, ends: Ints) -> Ints:
+        """POC, VAH and VAL in ticks as of the first ``ends[k]`` of these records, after all before them."""
+        from zanzibar_assets.analysis._profile_kernels import developing
+
+        out = np.full((len(ends), 3), NO_TICKS)
+        rows = np.empty(0, np.int64)
+        if len(records):
+            rows, lowest = price_rows(records)
+            rows = self._make_room(rows, lowest)
+        rule = self.pct, self.area_rows
+        developing(rows, records.size, ends, self.volume, *rule, self.seen, self.total, out)
+        out[out[:, 0] != NO_TICKS] += self.lowest
+        return out
+
+    def _make_room(self, rows: Ints, lowest: int) -> Ints:
+        """Widen the volumes to prices from ``lowest`` up; the rows counted from the lowest of all."""
+        held = len(self.volume)
+        if held == 0:
+            self.lowest = lowest
+        below = max(self.lowest - lowest, 0)
+        rows = rows + (lowest - (self.lowest - below))
+        span = max(held + below, int(rows.max()) + 1)
+        if span > max(held, MAX_ROWS):
+            raise _too_wide(span)
+        if span > held:
+            self.volume = np.concatenate((np.zeros(below), self.volume, np.zeros(span - held - below)))
+            self.lowest -= below
+            self.seen[1:] += below if self.seen[0] else 0
+        return rows
+
+    def snapshot(self) -> dict[str, Any]:
+        """State for JSON."""
+        return {
+            "lowest": self.lowest,
+            "volume": self.volume.tolist(),
+            "seen": self.seen.tolist(),
+            "total": self.total.tolist(),
+        }
+
+    def restore(self, saved: Mapping[str, Any]) -> None:
+        """Take the state of a snapshot."""
+        self.lowest, self.volume = int(saved["lowest"]), np.array(saved["volume"], np.float64)
+        self.seen, self.total = np.array(saved["seen"], np.int64), np.array(saved["total"], np.float64)
 
 
 def build_volume_profile(clean_ticks: pl.DataFrame, instrument: Instrument, config: Config) -> pl.DataFrame:

@@ -107,6 +107,7 @@ class SpreadStage:
     def __init__(self) -> None:
         nothing = np.empty(0)
         self.waiting = SignedTrades(np.empty(0, np.int64), nothing, nothing, nothing, nothing)
+        self.later = nothing
         self.quoted = Quoted(np.empty(0, np.int64), nothing)
 
     def feed(self, records: Records, book: Book, opens_us: Ints, closes_us: Ints) -> dict[str, Floats]:
@@ -120,12 +121,13 @@ class SpreadStage:
         count, new = len(closes_us), signed_trades(records, book)
         bar = np.searchsorted(opens_us, new.ts_us, side="right") - 1
         effective = 2.0 * new.side * (new.price - new.mid)
-        trades, quoted = _joined(self.waiting, new), _joined(self.quoted, written_quotes(records))
-        done = int(np.searchsorted(trades.later_us, closes_us[-1], side="right"))
-        over, self.waiting = trades.part(slice(done)), trades.part(slice(done, None))
-        later = later_mids(over.later_us, quoted, book)
-        kept = slice(max(int(np.searchsorted(quoted.known_us, closes_us[-1], side="right")) - 1, 0), None)
-        self.quoted = Quoted(quoted.known_us[kept], quoted.mid[kept])
+        self.waiting = _joined(self.waiting, new)
+        self.quoted = _joined(self.quoted, written_quotes(records))
+        self.settle(book, int(closes_us[-1]))
+        done = len(self.later)
+        over, later = self.waiting.part(slice(done)), self.later
+        self.waiting, self.later = self.waiting.part(slice(done, None)), later[done:]
+        self.quoted = Quoted(self.quoted.known_us[-1:], self.quoted.mid[-1:])
         known = np.searchsorted(closes_us, over.later_us, side="left")
         realized, impact = 2.0 * over.side * (over.price - later), 2.0 * over.side * (later - over.mid)
         return {
@@ -134,12 +136,21 @@ class SpreadStage:
             "price_impact_ticks": _weighted(impact, over.size, known, count),
         }
 
+    def settle(self, book: Book, through_us: int) -> None:
+        """Read off the later mids of trades whose horizon ended by a time that all is known of."""
+        done = slice(len(self.later), int(np.searchsorted(self.waiting.later_us, through_us, side="right")))
+        if done.start < done.stop:
+            mids = later_mids(self.waiting.later_us[done], self.quoted, book)
+            self.later = np.concatenate((self.later, mids))
+
     def snapshot(self) -> dict[str, Any]:
-        """Waiting trades and the last quotes, for JSON."""
-        return {name: _saved(getattr(self, name)) for name in ("waiting", "quoted")}
+        """Waiting trades, their later mids so far and the last quote, for JSON."""
+        held = {name: _saved(getattr(self, name)) for name in ("waiting", "quoted")}
+        return {**held, "later": plain(self.later)}
 
     def restore(self, saved: Mapping[str, Any]) -> None:
         """Take the state of a snapshot."""
+        self.later = array(saved["later"])
         for name, kind in (("waiting", SignedTrades), ("quoted", Quoted)):
             first, *rest = saved[name]
             setattr(self, name, kind(np.array(first, np.int64), *map(array, rest)))

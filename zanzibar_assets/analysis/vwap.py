@@ -7,7 +7,8 @@ Zero-size prints are ignored.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -21,14 +22,16 @@ from zanzibar_assets.analysis._records import (
     nullable,
     segment_sums,
 )
-from zanzibar_assets.analysis.profile import developing_profile
-from zanzibar_assets.analysis.rolling import divide, rolling_sum
+from zanzibar_assets.analysis.profile import NO_TICKS, DevelopingProfile
+from zanzibar_assets.analysis.running import Running, divide
 from zanzibar_assets.config import Config
 from zanzibar_assets.contracts.registry import conform, empty
 from zanzibar_assets.instruments import Instrument
 from zanzibar_assets.vocabulary import EVENT_TS, KNOWN_AT, SessionState
 
 ROLLING_BARS = 60
+NOTHING = (0.0, 0.0, 0.0)
+ERAS = ("pre_open", "open")
 
 
 class Moments(NamedTuple):
@@ -39,24 +42,27 @@ class Moments(NamedTuple):
     squares: Floats
 
 
-def segment_moments(price: Floats, size: Floats, index: Ints, count: int) -> Moments:
-    """Two-pass moments of each segment around its own mean; an empty one has weight and mean 0."""
+def segment_moments(price: Floats, size: Floats, index: Ints, count: int, anchor: float) -> Moments:
+    """Two-pass moments of each segment around its own mean; an empty one has weight and mean 0.
+
+    Sums are of distances from ``anchor``, a price nearby.
+    """
     weight = segment_sums(size, index, count)
-    anchor = price[0] if len(price) else 0.0
     distance = price - anchor
     mean = np.nan_to_num(divide(segment_sums(distance * size, index, count), weight))
     squares = segment_sums(size * (distance - mean[index]) ** 2, index, count)
     return Moments(weight, np.where(weight > 0, mean + anchor, 0.0), squares)
 
 
-def merged(moments: Moments) -> Moments:
+def merged(moments: Moments, before: tuple[float, float, float] = NOTHING) -> Moments:
     """Running moments: segment after segment joined to those before (weighted Welford merge).
 
-    Population variance is ``squares / weight``. NaN mean while nothing has been weighed. Sums of
-    squared prices are never formed: they would cancel at prices of 1e8.
+    ``before`` are weight, mean and squares of what came earlier. Population
+    variance is ``squares / weight``. NaN mean while nothing has been weighed. Sums of squared prices
+    are never formed: they would cancel at prices of 1e8.
     """
     weights, means, squares = (np.empty(len(part)) for part in moments)
-    weight, mean, total = 0.0, 0.0, 0.0
+    weight, mean, total = before
     for i, (w, m, s) in enumerate(zip(*(part.tolist() for part in moments), strict=True)):
         if w > 0.0:
             joined = weight + w
@@ -81,36 +87,68 @@ def build_vwap(
     """
     if bars.is_empty():
         return empty("vwap")
-    records = load_records(clean_ticks).traded()
-    index = bar_of_record(records, bars)
-    count = bars.height
-    pre_open: np.ndarray = (bars["session_state"] == SessionState.PRE_OPEN.value).to_numpy()
-    session = np.full((count, 2), np.nan)
-    profile = np.full((count, 3), np.iinfo(np.int64).min)
-    rule = config.analysis.value_area_pct, config.analysis.value_area_rows
-    for before_open in (True, False):
-        era = records.pre_open == before_open
-        mine, at = records.where(era), index[era]
-        rows = pre_open == before_open
-        session[rows] = _mean_and_sd(mine, at, count)[rows]
-        ends = np.searchsorted(at, np.flatnonzero(rows), side="right")
-        profile[rows] = developing_profile(mine, ends, *rule)
-    return conform("vwap", _frame(bars, session, _rolling(records, index, count), profile, instrument))
+    return VwapStage(instrument, config).feed(bars, clean_ticks)
 
 
-def _mean_and_sd(records: Records, index: Ints, count: int) -> Floats:
-    moments = merged(segment_moments(records.price_ticks, records.size, index, count))
-    return np.column_stack((moments.mean, np.sqrt(divide(moments.squares, moments.weight))))
+class VwapStage:
+    """VWAP and developing profile of bars as they close."""
 
+    def __init__(self, instrument: Instrument, config: Config) -> None:
+        self.instrument, self.memory = instrument, Running()
+        rule = config.analysis.value_area_pct, config.analysis.value_area_rows
+        self.moments = {era: NOTHING for era in ERAS}
+        self.profiles = {era: DevelopingProfile(*rule) for era in ERAS}
 
-def _rolling(records: Records, index: Ints, count: int) -> Floats:
-    anchor = records.price_ticks[0] if len(records) else 0.0
-    moment = segment_sums((records.price_ticks - anchor) * records.size, index, count)
-    traded = segment_sums(np.ones(len(records)), index, count) > 0
-    volume = rolling_sum(segment_sums(records.size, index, count), ROLLING_BARS)
-    held = rolling_sum(traded.astype(np.float64), ROLLING_BARS) > 0
-    mean: Floats = anchor + divide(rolling_sum(moment, ROLLING_BARS), np.where(held, volume, np.nan))
-    return mean
+    def feed(self, bars: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
+        """Vwap of bars that closed; ``rows`` are their CleanTicks."""
+        records = load_records(rows).traded()
+        index, count = bar_of_record(records, bars), bars.height
+        pre_open: np.ndarray = (bars["session_state"] == SessionState.PRE_OPEN.value).to_numpy()
+        session, profile = np.full((count, 2), np.nan), np.full((count, 3), NO_TICKS)
+        for era, before_open in zip(ERAS, (True, False), strict=True):
+            of_era = records.pre_open == before_open
+            mine, at = records.where(of_era), index[of_era]
+            held = pre_open == before_open
+            session[held] = self._mean_and_sd(era, mine, at, count)[held]
+            ends = np.searchsorted(at, np.flatnonzero(held), side="right")
+            profile[held] = self.profiles[era].feed(mine, np.append(ends, len(mine)))[:-1]
+        rolling = self._rolling(records, index, count)
+        return conform("vwap", _frame(bars, session, rolling, profile, self.instrument))
+
+    def _mean_and_sd(self, era: str, records: Records, index: Ints, count: int) -> Floats:
+        anchor = self.memory.first(f"anchor.{era}", records.price_ticks)
+        segments = segment_moments(records.price_ticks, records.size, index, count, anchor)
+        moments = merged(segments, self.moments[era])
+        weight, mean, squares = (float(part[-1]) for part in moments)
+        self.moments[era] = (weight, mean, squares) if weight > 0.0 else NOTHING
+        return np.column_stack((moments.mean, np.sqrt(divide(moments.squares, moments.weight))))
+
+    def _rolling(self, records: Records, index: Ints, count: int) -> Floats:
+        memory = self.memory
+        anchor = memory.first("anchor", records.price_ticks)
+        moment = segment_sums((records.price_ticks - anchor) * records.size, index, count)
+        traded = segment_sums(np.ones(len(records)), index, count) > 0
+        volume = memory.sum("volume", segment_sums(records.size, index, count), ROLLING_BARS)
+        held = memory.sum("held", traded.astype(np.float64), ROLLING_BARS) > 0
+        moment = memory.sum("moment", moment, ROLLING_BARS)
+        mean: Floats = anchor + divide(moment, np.where(held, volume, np.nan))
+        return mean
+
+    def snapshot(self) -> dict[str, Any]:
+        """State for JSON."""
+        return {
+            "memory": self.memory.snapshot(),
+            "moments": {era: list(held) for era, held in self.moments.items()},
+            "profiles": {era: profile.snapshot() for era, profile in self.profiles.items()},
+        }
+
+    def restore(self, saved: Mapping[str, Any]) -> None:
+        """Take the state of a snapshot."""
+        self.memory.restore(saved["memory"])
+        for era in ERAS:
+            weight, mean, squares = saved["moments"][era]
+            self.moments[era] = (weight, mean, squares)
+            self.profiles[era].restore(saved["profiles"][era])
 
 
 def _frame(
@@ -132,7 +170,7 @@ def _frame(
         KNOWN_AT,
         *(nullable(values).alias(name) for name, values in columns.items()),
         *(
-            pl.Series(name, profile[:, i]).replace(np.iinfo(np.int64).min, None)
+            pl.Series(name, profile[:, i]).replace(NO_TICKS, None)
             for i, name in enumerate(("poc_ticks", "vah_ticks", "val_ticks"))
         ),
         typical.alias("price_basis"),

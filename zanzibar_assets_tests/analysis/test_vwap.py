@@ -65,7 +65,7 @@ def test_moments_equal_welford_at_any_price_level(trades, level, per_segment):
     index = np.arange(len(traded)) // per_segment
     price, size = (np.array(part, dtype=float) for part in zip(*traded, strict=True))
     count = int(index[-1]) + 1
-    running = merged(segment_moments(price, size, index, count))
+    running = merged(segment_moments(price, size, index, count, price[0] if len(price) else 0.0))
     reference = slow.welford([(p - level, v) for p, v in traded])  # exact: no offset to lose digits to
     for k in range(count):
         mean, sd = reference[min((k + 1) * per_segment, len(traded)) - 1]
@@ -79,7 +79,7 @@ def test_a_sum_of_squares_would_fail_where_the_merge_holds():
     size = np.ones(4)
     naive = (size @ price**2) / 4 - (size @ price / 4) ** 2
     exact = 0.5
-    running = merged(segment_moments(price, size, np.array([0, 1, 1, 2]), 3))
+    running = merged(segment_moments(price, size, np.array([0, 1, 1, 2]), 3, price[0]))
     assert running.squares[-1] / 4 == pytest.approx(exact, rel=1e-9)
     assert abs(naive - exact) > 0.1
 

@@ -1,0 +1,171 @@
+"""Ticks and book in any blocks give the tables' rows bit for bit, from a state that stays small."""
+
+import json
+from functools import cache
+
+import numpy as np
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+
+from zanzibar_assets.analysis.liquidity import build_liquidity_features
+from zanzibar_assets.analysis.orderflow_stream import OrderflowStream, StreamRows
+from zanzibar_assets.analysis.vwap import build_vwap
+from zanzibar_assets.contracts.registry import empty
+from zanzibar_assets.errors import ContractError
+from zanzibar_assets_tests.builders.market import (
+    BTC_BARS,
+    CONFIG,
+    ES,
+    SECOND,
+    bars_of,
+    random_book,
+    random_records,
+    random_ticks,
+    window,
+)
+from zanzibar_assets_tests.builders.orderflow import busy_session, fitted_models
+
+W = window(hours=2)
+NO_BOOK = empty("clean_dom")
+US = "us"
+
+
+def known_us(frame):
+    return frame["known_at"].to_physical().to_numpy()
+
+
+def tables(ticks, dom, within=W, instrument=ES):
+    bars = bars_of(ticks, within, instrument)
+    return {
+        "bars": bars,
+        "liquidity_features": build_liquidity_features(ticks, dom, bars, fitted_models(), instrument, CONFIG),
+        "vwap": build_vwap(ticks, bars, instrument, CONFIG),
+    }
+
+
+@cache
+def session(name):
+    """Ticks, book and the tables built at once."""
+    if name == "busy":
+        ticks, dom = busy_session(1, 1_500, 1_500, W)
+    elif name == "tiny":
+        ticks, dom = busy_session(2, 120, 150, window(hours=0.5))
+    elif name == "random":
+        ticks, dom = random_ticks(1, 600, W), random_book(2, 900, W)
+    elif name == "quiet":
+        ticks, dom = random_ticks(3, 40, W), random_book(4, 900, W)
+    else:
+        ticks, dom = random_records(5, 90, W), NO_BOOK
+    instrument = BTC_BARS if name == "records" else ES
+    within = window(hours=0.5) if name == "tiny" else W
+    return ticks, dom, within, instrument, tables(ticks, dom, within, instrument)
+
+
+def blocks(ticks, dom, cuts):
+    """Ticks and updates in one line of time, cut anywhere: also between rows of one stamp."""
+    stamps = np.concatenate((known_us(ticks), known_us(dom)))
+    order = np.lexsort((np.arange(len(stamps)), stamps))
+    of_ticks = np.concatenate(([0], np.cumsum(order < len(known_us(ticks)))))
+    edges = [0, *sorted(cuts), len(stamps)]
+    for start, stop in zip(edges, edges[1:], strict=False):
+        first, last = of_ticks[start], of_ticks[stop]
+        yield ticks[first:last], dom[start - first : stop - last]
+
+
+def streamed(name, cuts, by_json=True, look=lambda stream: None):
+    ticks, dom, within, instrument, _ = session(name)
+
+    def fresh():
+        return OrderflowStream(instrument, within, CONFIG, fitted_models())
+
+    stream, parts = fresh(), []
+    for block in blocks(ticks, dom, cuts):
+        parts.append(stream.feed(*block))
+        look(stream)
+        if by_json:
+            stream = fresh().restore(json.loads(json.dumps(stream.snapshot(), allow_nan=False)))
+    parts.append(stream.finish())
+    return StreamRows(*(pl.concat(column) for column in zip(*parts, strict=True)))
+
+
+def assert_same(name, got):
+    for table, frame in session(name)[4].items():
+        assert_frame_equal(getattr(got, table), frame, check_exact=True)
+
+
+def cuts_of(name, seed):
+    rng = np.random.default_rng(seed)
+    ticks, dom = session(name)[:2]
+    rows = ticks.height + dom.height
+    return rng.integers(0, rows + 1, int(rng.choice([1, 2, 5, 20]))).tolist()
+
+
+def test_the_session_shows_every_column():
+    whole = session("busy")[4]
+    for table in ("liquidity_features", "vwap"):
+        for column in whole[table].columns:
+            assert whole[table][column].drop_nulls().len() > 0 or column == "fit_reason", column
+    for column in ("absorption_bid", "absorption_ask", "refill_bid", "refill_ask"):
+        assert (whole["liquidity_features"][column] > 0).any(), column
+
+
+@pytest.mark.parametrize("name", ["busy", "random", "quiet", "records"])
+@pytest.mark.parametrize("seed", range(12))
+def test_any_blocks_with_a_snapshot_at_every_border(name, seed):
+    assert_same(name, streamed(name, cuts_of(name, seed)))
+
+
+@pytest.mark.parametrize("by_json", [False, True])
+def test_record_by_record(by_json):
+    ticks, dom = session("tiny")[:2]
+    assert_same("tiny", streamed("tiny", range(ticks.height + dom.height), by_json))
+
+
+def test_one_block():
+    for name in ("busy", "random", "quiet", "records"):
+        assert_same(name, streamed(name, []))
+
+
+def test_rows_come_as_soon_as_their_time_is_complete():
+    ticks, dom, within, instrument, whole = session("random")
+    stream = OrderflowStream(instrument, within, CONFIG, fitted_models())
+    for minute in range(20, 41):
+        at = within.open_us + minute * 60 * SECOND
+        rows = stream.feed(*(between(frame, stream.through_us, at) for frame in (ticks, dom)), at)
+        expected = between(whole["bars"], at - 60 * SECOND, at) if minute > 20 else None
+        if expected is not None:
+            assert_frame_equal(rows.bars, expected)
+    with pytest.raises(ContractError, match="later time"):
+        stream.feed(empty("clean_ticks"), NO_BOOK, at - 1)
+    with pytest.raises(ContractError, match="ticks"):
+        stream.feed(between(ticks, at - 60 * SECOND, at), NO_BOOK)
+    with pytest.raises(ContractError, match="book updates"):
+        stream.feed(empty("clean_ticks"), between(dom, at - 60 * SECOND, at))
+
+
+def between(frame, after_us, until_us):
+    known = pl.col("known_at").dt.timestamp(US)
+    return frame.filter((known > after_us) & (known <= until_us))
+
+
+def test_a_snapshot_of_another_fit_is_refused():
+    made = OrderflowStream(ES, W, CONFIG, fitted_models()).snapshot()
+    with pytest.raises(ContractError, match="snapshot"):
+        OrderflowStream(ES, W, CONFIG, empty("book_models")).restore(made)
+
+
+def state_size(hours):
+    """Largest snapshot (characters) of a session fed in blocks of 200 rows, past its first hour."""
+    within, sizes = window(hours=hours), []
+    ticks, dom = random_ticks(7, 600 * hours, within), random_book(8, 900 * hours, within)
+    ticks = ticks.with_columns(price_ticks=19_000 + pl.col("price_ticks") % 40)
+    stream = OrderflowStream(ES, within, CONFIG, fitted_models())
+    for block in blocks(ticks, dom, range(200, ticks.height + dom.height, 200)):
+        stream.feed(*block)
+        sizes.append(len(json.dumps(stream.snapshot())))
+    return max(sizes[len(sizes) // (2 * hours) :])
+
+
+def test_the_state_does_not_grow_with_the_session():
+    assert state_size(8) <= 1.3 * state_size(2)
