@@ -73,6 +73,7 @@ class AnalysisConfig(Section):
     regime_min_bars: int = 300
     regime_history_sessions: int = 20
     correlation_halflife_bars: int = 60
+    correlation_history_sessions: int = 10
     hit_rate_minutes: tuple[int, ...] = (5, 15, 30, 60)
 
 
@@ -90,10 +91,34 @@ class ModelConfig(Section):
     cv_test_groups: int = 2
     embargo_bars: int = 30
     trade_threshold: float = 0.55
-    min_dsr: float = 0.95
-    min_psr: float = 0.95
+    calibration: Literal["none", "platt", "isotonic"] = "platt"
+    inner_folds: int = Field(default=3, ge=2)
+    search_trials: int = Field(default=8, ge=0)
+
+
+class GateConfig(Section):
+    """What a model must show before it may trade; docs/validation.md says what each gate costs.
+
+    ``costs_stress`` is the multiple of spread and commission at which money must still be made;
+    capacity is in contracts a trade, turnover in sides a session, ``horizons`` in bars.
+    """
+
     min_ic_t: float = 2.0
-    min_bayes_prob: float = 0.95
+    min_icir: float = 0.0
+    min_ic_part_t: float = -3.0
+    min_psr: float = Field(default=0.95, gt=0, lt=1)
+    min_dsr: float = Field(default=0.95, gt=0, lt=1)
+    min_bayes_prob: float = Field(default=0.95, gt=0, lt=1)
+    max_pbo: float = Field(default=0.5, ge=0, le=1)
+    pbo_blocks: int = Field(default=16, ge=4, multiple_of=2)
+    pbo_min_trials: int = Field(default=10, ge=2)
+    min_sharpe_low: float = 0.0
+    bootstrap_draws: int = Field(default=1_000, ge=100)
+    costs_stress: float = Field(default=1.5, ge=1)
+    max_turnover: float = Field(default=200.0, gt=0)
+    min_capacity: float = Field(default=1.0, ge=0)
+    participation: float = Field(default=0.1, gt=0, le=1)
+    horizons: tuple[int, ...] = (1, 5, 15, 30, 60)
 
 
 class RiskConfig(Section):
@@ -168,6 +193,7 @@ class Config(Section):
     quality: QualityConfig = QualityConfig()
     analysis: AnalysisConfig = AnalysisConfig()
     model: ModelConfig = ModelConfig()
+    gate: GateConfig = GateConfig()
     risk: RiskConfig = RiskConfig()
     signals: SignalConfig = SignalConfig()
     execution: ExecutionConfig = ExecutionConfig()

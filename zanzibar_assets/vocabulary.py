@@ -96,6 +96,13 @@ class Verdict(StrEnum):
     BLOCKED = "blocked"
 
 
+MODEL_GATES = (
+    "ic_t", "icir", "ic_worst_part", "psr", "dsr", "min_trl", "sharpe_low", "bayes_prob_positive",
+    "pbo", "turnover", "cost_margin", "capacity",
+)  # fmt: skip
+"""Statistics that may forbid a model to trade, each with its threshold in the section ``gate``."""
+
+
 class ModelVerdict(StrEnum):
     """What validation says of a model."""
 

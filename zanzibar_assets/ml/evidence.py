@@ -2,36 +2,38 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
 
-from zanzibar_assets.config import Config, ModelConfig
-from zanzibar_assets.ml.bayesian_sharpe import SharpePosterior, bayesian_sharpe, empirical_prior_sd
+from zanzibar_assets.config import Config
 from zanzibar_assets.ml.ic import hac_mean, icir, rank_ic, rank_scores
-from zanzibar_assets.ml.sharpe import dsr, expected_max_sharpe, min_trl, moments, psr
+from zanzibar_assets.ml.ic_breakdown import PartIc, ic_by, ic_by_horizon, ic_by_phase, ic_by_regime, weakest
+from zanzibar_assets.ml.metric import Metric, shown
+from zanzibar_assets.ml.sharpe_evidence import annual_scale, sharpe_gates
 from zanzibar_assets.ml.strategy import PathResult, all_paths, median_path
+from zanzibar_assets.ml.trading_costs import (
+    COST_MULTIPLES,
+    break_even_multiple,
+    capacity,
+    sharpe_at_costs,
+    traded_volume,
+)
+from zanzibar_assets.ml.trial_evidence import field_of, overfitting_gate
 from zanzibar_assets.ml.trials import RecordedTrial
 
-SESSIONS_A_YEAR = 252
-FIXED_PRIOR_ANNUAL = 0.5
-PRIOR_FLOOR_ANNUAL = 0.1
 IC_LEVEL = 0.05
-MIN_PERIODS = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Metric:
-    """One line of the report; ``passed`` is None for figures that no gate reads."""
+class Market:
+    """What the record is looked at against: Bars and Regimes frames with ``session``, and its name."""
 
-    name: str
-    value: float | None
-    threshold: float | None
-    passed: bool | None
-    detail: str
+    instrument: str
+    bars: pl.DataFrame
+    regimes: pl.DataFrame
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,133 +53,130 @@ class Evidence:
         return sum(metric.passed is not None for metric in self.metrics)
 
 
-@dataclass(frozen=True, slots=True)
-class _Field:
-    """All trials ever made: how many, and how the Sharpe ratios of the scored ones spread."""
+def gather(
+    oos: pl.DataFrame,
+    trials: Sequence[RecordedTrial],
+    data_fingerprint: str,
+    config: Config,
+    market: Market | None = None,
+) -> Evidence:
+    """Evidence from a ModelOos frame and every recorded trial of the instrument.
 
-    count: int
-    sharpes: tuple[float, ...]
-    periods: tuple[int, ...]
-
-    def variance(self, own_periods: int) -> float:
-        """Variance of the trials' Sharpes; the sampling variance where fewer than two are scored."""
-        if len(self.sharpes) < 2:
-            return 1.0 / max(own_periods - 1, 1)
-        return float(np.var(self.sharpes, ddof=1))
-
-
-def gather(oos: pl.DataFrame, trials: Sequence[RecordedTrial], config: Config) -> Evidence:
-    """Evidence from a ModelOos frame and every recorded trial of the instrument."""
-    settings = config.model
-    results = all_paths(oos, settings.trade_threshold)
+    ``data_fingerprint`` is the model's: PBO is over the trials on the same data. Without ``market``
+    nothing is said of regimes, phases, decay and capacity.
+    """
+    results = all_paths(oos, config.model.trade_threshold)
     middle = median_path(results)
     path = oos.filter(pl.col("path") == middle.path).sort("event_ts")
-    scored = [recorded.scores for recorded in trials if recorded.scores is not None]
-    field = _Field(
-        max(len(trials), 1),
-        tuple(scores.sharpe for scores in scored),
-        tuple(scores.periods for scores in scored),
-    )
     sessions = path["session"].n_unique()
-    correlation, ic_metrics = _information(path, settings)
-    long_enough, sharpe_metrics = _sharpe_gates(middle, field, settings)
-    record = _record(middle, results, sessions)
-    metrics = (*ic_metrics, *sharpe_metrics, *_bayes(middle, field, sessions, settings), *record)
+    scale = annual_scale(middle, sessions)
+    field = field_of(trials, config.model.seed)
+    correlation, ic_metrics = _information(path, config, market)
+    long_enough, sharpe_metrics = sharpe_gates(middle, field, scale, config.gate, config.model.seed)
+    metrics = (
+        *ic_metrics,
+        *sharpe_metrics,
+        *overfitting_gate(trials, data_fingerprint, config.gate),
+        *_trading(path, middle, sessions, scale, config, market),
+        *_record(middle, results, sessions, scale),
+    )
     net = float(middle.net.sum()) * 1e4
     summary = (
         f"{len(middle.net)} trades in {len(middle.periods)} periods of {sessions} sessions, "
-        f"{net:+.1f} bp net, rank IC {correlation:+.4f}, {field.count} trials"
+        f"{net:+.1f} bp net, rank IC {correlation:+.4f}, {field.trials.count} trials"
     )
     return Evidence(metrics, correlation, middle.sharpe, len(middle.net), long_enough, summary)
 
 
-def _information(path: pl.DataFrame, settings: ModelConfig) -> tuple[float, list[Metric]]:
+def _information(path: pl.DataFrame, config: Config, market: Market | None) -> tuple[float, list[Metric]]:
+    gate, horizon = config.gate, config.model.horizon_bars
     prediction, outcome = path["prediction"].to_numpy(), path["gross_return"].to_numpy()
-    test = hac_mean(rank_scores(prediction, outcome), settings.horizon_bars)
+    test = hac_mean(rank_scores(prediction, outcome), horizon)
     by_session = [
         rank_ic(part["prediction"].to_numpy(), part["gross_return"].to_numpy())
         for part in path.partition_by("session", maintain_order=True)
     ]
-    passed = test.t >= settings.min_ic_t and test.p_value <= IC_LEVEL
+    ratio = icir(np.asarray(by_session))
     detail = (
-        f"t {test.t:.2f} (needs {settings.min_ic_t:g}), p {test.p_value:.3f}, Newey-West with "
-        f"{2 * settings.horizon_bars} lags, {test.degrees:.1f} degrees of freedom"
+        f"t {test.t:.2f} (needs {gate.min_ic_t:g}), p {test.p_value:.3f}, Newey-West with "
+        f"{2 * horizon} lags, {test.degrees:.1f} degrees of freedom"
     )
+    passed = test.t >= gate.min_ic_t and test.p_value <= IC_LEVEL
     return test.mean, [
-        Metric("rank_ic", test.mean, None, None, f"Spearman over {len(prediction)} bars"),
-        Metric("ic_t", test.t, settings.min_ic_t, passed, detail),
-        Metric("icir", icir(np.asarray(by_session)), None, None, f"over {len(by_session)} sessions"),
+        shown("rank_ic", test.mean, f"Spearman over {len(prediction)} bars"),
+        Metric("ic_t", test.t, gate.min_ic_t, passed, detail),
+        Metric("icir", ratio, gate.min_icir, ratio >= gate.min_icir,
+               f"mean over spread of the ICs of {len(by_session)} sessions {ratio:+.2f} "
+               f"(needs {gate.min_icir:g})"),
+        *(_parts(path, config, market) if market is not None else ()),
+    ]  # fmt: skip
+
+
+def _parts(path: pl.DataFrame, config: Config, market: Market) -> list[Metric]:
+    horizon, limit = config.model.horizon_bars, config.gate.min_ic_part_t
+    decay = ic_by_horizon(path, market.bars, config.gate.horizons)
+    named = path.with_columns(pl.lit(market.instrument).alias("part"))
+    parts = [
+        *ic_by_regime(path, market.regimes, horizon),
+        *ic_by_phase(path, market.bars, horizon),
+        *ic_by("instrument", named, horizon),
     ]
+    lines = [_part_line(part) for part in (*decay, *parts)]
+    worst = weakest(parts)
+    if worst is None:
+        return [*lines, Metric("ic_worst_part", None, limit, None, "not judged: no part is long enough")]
+    detail = f"{worst.kind} {worst.part}: IC {worst.test.mean:+.4f}, t {worst.test.t:.2f} (needs {limit:g})"
+    return [*lines, Metric("ic_worst_part", worst.test.t, limit, worst.test.t >= limit, detail)]
 
 
-def _sharpe_gates(result: PathResult, field: _Field, settings: ModelConfig) -> tuple[bool, list[Metric]]:
-    count, periods = len(result.net), len(result.periods)
-    if not count or periods < MIN_PERIODS:
-        detail = f"{count} trades in {periods} periods are no track record"
-        names = {"psr": settings.min_psr, "dsr": settings.min_dsr, "min_trl": float(periods)}
-        return False, [Metric(name, None, limit, False, detail) for name, limit in names.items()]
-    seen = moments(result.periods)
-    hurdle = expected_max_sharpe(field.count, field.variance(seen.n))
-    plain = psr(seen.sharpe, seen.n, seen.skew, seen.kurtosis)
-    deflated = dsr(seen.sharpe, seen.n, seen.skew, seen.kurtosis, field.count, field.variance(seen.n))
-    needed = min_trl(seen.sharpe, seen.skew, seen.kurtosis, confidence=settings.min_psr)
-    enough = needed <= seen.n
-    length = (
-        f"{needed:.0f} periods are needed, {seen.n} there" if math.isfinite(needed) else "no edge to prove"
+def _part_line(part: PartIc) -> Metric:
+    unit = " bars" if part.kind == "horizon" else ""
+    detail = f"rank IC at {part.kind} {part.part}{unit}: t {part.test.t:.2f} over {part.rows} bars"
+    return shown(f"ic_{part.kind}:{part.part}", part.test.mean, detail)
+
+
+def _trading(
+    path: pl.DataFrame,
+    result: PathResult,
+    sessions: int,
+    scale: float,
+    config: Config,
+    market: Market | None,
+) -> list[Metric]:
+    gate, turnover = config.gate, 2.0 * len(result.net) / sessions
+    sharpes = sharpe_at_costs(result, tuple(sorted({*COST_MULTIPLES, gate.costs_stress})))
+    stressed, even = sharpes[gate.costs_stress] * scale, break_even_multiple(result)
+    words = "no cost was paid" if even is None else f"nothing is left at {even:.2f} times the costs"
+    found = [
+        Metric("turnover", turnover, gate.max_turnover, turnover <= gate.max_turnover,
+               f"{turnover:.1f} sides traded a session (at most {gate.max_turnover:g})"),
+        Metric("cost_margin", stressed, 0.0, stressed > 0,
+               f"Sharpe {stressed:+.2f} a year at {gate.costs_stress:g} times the costs "
+               f"(needs over 0); {words}"),
+        *(shown(f"sharpe_at_costs:{multiple:g}", value * scale, f"a year at {multiple:g} times the costs")
+          for multiple, value in sharpes.items()),
+    ]  # fmt: skip
+    if market is None or market.bars.is_empty():
+        return found
+    size = capacity(result, traded_volume(path, result, market.bars), gate.participation)
+    detail = (
+        f"{size:.1f} contracts a trade (needs {gate.min_capacity:g}): square-root impact of both sides "
+        f"eats the edge there, and at most {gate.participation:.0%} of the volume is taken"
     )
-    return enough, [
-        Metric("psr", plain, settings.min_psr, plain >= settings.min_psr,
-               f"P(Sharpe > 0) {plain:.3f} (needs {settings.min_psr:g})"),
-        Metric("dsr", deflated, settings.min_dsr, deflated >= settings.min_dsr,
-               f"P(Sharpe > best of {field.count} lucky trials) {deflated:.3f} (needs {settings.min_dsr:g})"),
-        Metric("min_trl", needed if math.isfinite(needed) else None, float(seen.n), enough, length),
-        Metric("expected_max_sharpe", hurdle, None, None, f"a period, over {field.count} trials"),
-    ]  # fmt: skip
+    return [*found, Metric("capacity", size, gate.min_capacity, size >= gate.min_capacity, detail)]
 
 
-def _bayes(result: PathResult, field: _Field, sessions: int, settings: ModelConfig) -> list[Metric]:
-    scale = math.sqrt(SESSIONS_A_YEAR * len(result.periods) / sessions)
-    limit = settings.min_bayes_prob
-    if len(result.periods) < MIN_PERIODS or not len(result.net):
-        return [Metric("bayes_prob_positive", None, limit, False, "no track record")]
-    floor = PRIOR_FLOOR_ANNUAL / scale
-    sharpes, periods = field.sharpes or (result.sharpe,), field.periods or (len(result.periods),)
-    empirical = empirical_prior_sd(sharpes, periods, floor)
-    learned = bayesian_sharpe(result.periods, empirical)
-    flat = bayesian_sharpe(result.periods, None)
-    fixed = bayesian_sharpe(result.periods, FIXED_PRIOR_ANNUAL / scale)
-    chance = learned.probability_above(0.0)
-    return [
-        Metric("bayes_prob_positive", chance, limit, chance >= limit,
-               f"P(Sharpe > 0) {chance:.3f} (needs {limit:g}), empirical-Bayes prior, "
-               f"annual sd {empirical * scale:.2f}"),
-        _posterior_line("bayes_prob_positive_flat", flat, scale, "flat prior"),
-        _posterior_line("bayes_prob_positive_fixed", fixed, scale, f"prior sd {FIXED_PRIOR_ANNUAL:g} a year"),
-        Metric("bayes_sharpe_annual", learned.quantile(0.5) * scale, None, None,
-               f"posterior median; 95 %: {learned.quantile(0.025) * scale:+.2f} to "
-               f"{learned.quantile(0.975) * scale:+.2f}; {learned.effective_n:.0f} effective periods, "
-               f"the data weigh {learned.shrinkage:.2f}"),
-    ]  # fmt: skip
-
-
-def _posterior_line(name: str, found: SharpePosterior, scale: float, prior: str) -> Metric:
-    detail = f"{prior}; annual median {found.quantile(0.5) * scale:+.2f}"
-    return Metric(name, found.probability_above(0.0), None, None, detail)
-
-
-def _record(result: PathResult, results: Sequence[PathResult], sessions: int) -> list[Metric]:
+def _record(result: PathResult, results: Sequence[PathResult], sessions: int, scale: float) -> list[Metric]:
     sharpes = [other.sharpe for other in results]
-    scale = math.sqrt(SESSIONS_A_YEAR * len(result.periods) / sessions)
     costs = float((result.gross - result.net).sum()) * 1e4
     won = float((result.net > 0).mean()) if len(result.net) else None
     return [
-        Metric("sharpe_period", result.sharpe, None, None,
-               f"net, median of {len(sharpes)} paths from {min(sharpes):+.4f} to {max(sharpes):+.4f}"),
-        Metric("sharpe_annual", result.sharpe * scale, None, None, "by the square root of time"),
-        Metric("n_periods", float(len(result.periods)), None, None, f"{sessions} sessions"),
-        Metric("trades", float(len(result.net)), None, None, f"{len(result.net) / sessions:.1f} a session"),
-        Metric("turnover", 2.0 * len(result.net) / sessions, None, None, "sides traded a session"),
-        Metric("hit_rate", won, None, None, "trades with a net gain"),
-        Metric("net_return_bp", float(result.net.sum()) * 1e4, None, None, "sum of log returns"),
-        Metric("cost_bp", costs, None, None, "spread and commission that is taken off"),
+        shown("sharpe_period", result.sharpe,
+              f"net, median of {len(sharpes)} paths from {min(sharpes):+.4f} to {max(sharpes):+.4f}"),
+        shown("sharpe_annual", result.sharpe * scale, "by the square root of time"),
+        shown("n_periods", float(len(result.periods)), f"{sessions} sessions"),
+        shown("trades", float(len(result.net)), f"{len(result.net) / sessions:.1f} a session"),
+        shown("hit_rate", won, "trades with a net gain"),
+        shown("net_return_bp", float(result.net.sum()) * 1e4, "sum of log returns"),
+        shown("cost_bp", costs, "spread and commission that is taken off"),
     ]  # fmt: skip

@@ -20,12 +20,17 @@ Ints = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class PathResult:
-    """One out-of-sample path: net return a period, and the trades' gross and net returns."""
+    """One out-of-sample path: net return and cost a period, the trades' gross and net returns.
+
+    ``trades`` are the rows of the path, in order of entry, at which they were entered.
+    """
 
     path: int
     periods: Floats
     gross: Floats
     net: Floats
+    costs: Floats
+    trades: Ints
 
     @property
     def sharpe(self) -> float:
@@ -64,9 +69,10 @@ def path_result(rows: pl.DataFrame, threshold: float, path: int = 0) -> PathResu
     gross = side[trades] * gross_long[trades]
     net = gross - cost[trades]
     period = np.searchsorted(event[grid], event[trades], side="right") - 1
-    earned = np.zeros(len(grid))
+    earned, paid = np.zeros(len(grid)), np.zeros(len(grid))
     np.add.at(earned, period, net)
-    return PathResult(path, earned, gross, net)
+    np.add.at(paid, period, cost[trades])
+    return PathResult(path, earned, gross, net, paid, trades)
 
 
 def all_paths(oos: pl.DataFrame, threshold: float) -> list[PathResult]:

@@ -3,7 +3,7 @@
 Every figure is computed on the path with the lower median Sharpe ratio, net of costs, on periods that
 do not overlap. The verdict:
 
-* ``promote``: every gate passes (IC t, PSR, DSR, Bayesian probability, track record length);
+* ``promote``: every gate passes (``MODEL_GATES``; one that cannot be judged says so and does not vote);
 * ``reject``: the record speaks against the model (IC or Sharpe not positive), or it is long enough
   and a gate still fails;
 * ``hold``: the record points the right way but is too short to decide;
@@ -20,19 +20,25 @@ import polars as pl
 from zanzibar_assets.config import Config
 from zanzibar_assets.contracts.registry import conform
 from zanzibar_assets.errors import ModelError
-from zanzibar_assets.ml.evidence import Evidence, Metric, gather
+from zanzibar_assets.ml.evidence import Evidence, Market, gather
+from zanzibar_assets.ml.metric import Metric
 from zanzibar_assets.ml.trials import RecordedTrial
-from zanzibar_assets.vocabulary import ModelVerdict
+from zanzibar_assets.vocabulary import MODEL_GATES, ModelVerdict
 
 
 def validate_model(
-    model: pl.DataFrame, oos: pl.DataFrame, trials: Sequence[RecordedTrial], config: Config
+    model: pl.DataFrame,
+    oos: pl.DataFrame,
+    trials: Sequence[RecordedTrial],
+    config: Config,
+    market: Market | None = None,
 ) -> pl.DataFrame:
     """ValidationReport of a TrainedModel frame (one row) from its ModelOos frame.
 
-    ``trials`` is everything the registry holds for the instrument: their number deflates the Sharpe
-    ratio. Raises ModelError when they are fewer than this training made, belong to another instrument,
-    or the out-of-sample frame is empty for a trained model.
+    ``trials`` is everything the registry holds for the instrument: their number and correlation deflate
+    the Sharpe ratio. ``market`` adds IC decay, regimes, session phases and capacity. Raises ModelError
+    when the trials are fewer than this training made or belong to another instrument, or when the
+    out-of-sample frame is empty for a trained model.
     """
     if model.height != 1:
         raise ModelError(
@@ -45,7 +51,7 @@ def validate_model(
         )
         return _report(row, [nothing], ModelVerdict.INSUFFICIENT, f"no model: {row['reason']}")
     _check(row, oos, trials)
-    evidence = gather(oos, trials, config)
+    evidence = gather(oos, trials, str(row["data_fingerprint"]), config, market)
     verdict, reason = judge(evidence)
     return _report(row, evidence.metrics, verdict, reason)
 
@@ -66,6 +72,18 @@ def judge(evidence: Evidence) -> tuple[ModelVerdict, str]:
     if evidence.long_enough:
         return ModelVerdict.REJECT, f"the record is long enough, yet {shown}"
     return ModelVerdict.HOLD, f"the record is too short to decide: {shown}"
+
+
+def gate_results(report: pl.DataFrame) -> list[tuple[str, bool, str]]:
+    """(gate, passed, detail) of every gate of a report; one that was not judged passes and says so."""
+    rows = {row["metric"]: row for row in report.iter_rows(named=True)}
+    untested = f"not judged: {report['verdict_reason'][0]}"
+    return [
+        (name, rows[name]["passed"] is not False, rows[name]["detail"])
+        if name in rows
+        else (name, report["verdict"][0] == ModelVerdict.PROMOTE.value, untested)
+        for name in MODEL_GATES
+    ]
 
 
 def _check(row: dict[str, object], oos: pl.DataFrame, trials: Sequence[RecordedTrial]) -> None:

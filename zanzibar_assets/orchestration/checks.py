@@ -14,9 +14,12 @@ import dagster as dg
 
 from zanzibar_assets.contracts.registry import TABLES
 from zanzibar_assets.store.builder import BuildOutcome
+from zanzibar_assets.vocabulary import MODEL_GATES
 
 CONTRACT_CHECK = "contract"
 INPUTS_CHECK = "inputs_usable"
+MODEL_CHECKS = frozenset({"model_may_trade", *MODEL_GATES})
+"""What blocks a model's orders: an error, but the rest of the graph goes on without the model."""
 
 
 def check_spec(name: str, table: str) -> dg.AssetCheckSpec:
@@ -25,7 +28,10 @@ def check_spec(name: str, table: str) -> dg.AssetCheckSpec:
         CONTRACT_CHECK: f"Columns, types and laws of contract {table} v{TABLES[table].version}.",
         INPUTS_CHECK: "Every input is there, passed its own checks and belongs together with the others.",
     }
-    return dg.AssetCheckSpec(name, asset=table, description=texts.get(name, name.replace("_", " ")))
+    usual = name.replace("_", " ")
+    if name in MODEL_CHECKS:
+        usual += ": where it fails the model's signals are dropped (section `gate` holds the threshold)"
+    return dg.AssetCheckSpec(name, asset=table, description=texts.get(name, usual))
 
 
 def check_results(outcomes: Sequence[BuildOutcome], names: Sequence[str]) -> list[dg.AssetCheckResult]:
@@ -33,7 +39,7 @@ def check_results(outcomes: Sequence[BuildOutcome], names: Sequence[str]) -> lis
     results = []
     for name in names:
         failed = _failures(outcomes, name)
-        serious = any(blocking for _, _, blocking in failed)
+        serious = name in MODEL_CHECKS or any(blocking for _, _, blocking in failed)
         results.append(
             dg.AssetCheckResult(
                 check_name=name,

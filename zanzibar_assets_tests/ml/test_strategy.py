@@ -45,6 +45,8 @@ def test_trades_one_after_another_by_hand():
     np.testing.assert_allclose(found.gross, [0.02, 0.05])
     np.testing.assert_allclose(found.net, [0.019, 0.049])
     np.testing.assert_allclose(found.periods, [0.019, 0.049])
+    np.testing.assert_allclose(found.costs, [0.001, 0.001])
+    np.testing.assert_array_equal(found.trades, [1, 4])
 
 
 @given(st.integers(0, 2**32 - 1))
@@ -99,6 +101,6 @@ def test_paths_are_kept_apart_and_the_median_is_the_lower_one():
 
 
 def test_a_single_path_is_its_own_median():
-    only = PathResult(0, np.array([0.1, 0.2]), np.array([0.1]), np.array([0.1]))
+    only = PathResult(0, np.array([0.1, 0.2]), np.array([0.1]), np.array([0.1]), np.zeros(2), np.array([0]))
     assert median_path([only]) is only
     assert only.sharpe == pytest.approx(0.15 / np.std([0.1, 0.2], ddof=1))

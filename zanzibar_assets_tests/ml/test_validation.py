@@ -5,6 +5,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from zanzibar_assets.config import GateConfig
 from zanzibar_assets.contracts.registry import breaches, conform
 from zanzibar_assets.errors import ModelError
 from zanzibar_assets.ml.estimators import CANDIDATES
@@ -15,8 +16,10 @@ from zanzibar_assets.ml.trials import MemoryTrialLog, RecordedTrial, Trial, Tria
 from zanzibar_assets.ml.validation import validate_model
 from zanzibar_assets_tests.ml import worlds
 
-SETTINGS = worlds.config(min_rows=300)
-GATES = {"ic_t", "psr", "dsr", "min_trl", "bayes_prob_positive"}
+SETTINGS = worlds.config(min_rows=300, search_trials=0)
+GATES = {
+    "ic_t", "icir", "psr", "dsr", "min_trl", "sharpe_low", "bayes_prob_positive", "turnover", "cost_margin",
+}  # fmt: skip
 MINUTE = 60_000_000
 
 
@@ -49,7 +52,7 @@ def model(trials: int = 1) -> pl.DataFrame:
     row = {
         "model_id": "SIM_ES-1", "status": "trained", "reason": None, "algorithm": "logistic",
         "trained_through": "2024-03-08", "sessions": 40, "rows": 1_600, "seed": 7,
-        "parameters": '{"instrument":"SIM_ES"}', "features": "[]", "payload": "{}",
+        "parameters": '{"instrument":"SIM_ES"}', "features": "[]", "payload": "{}", "calibration": "{}",
         "data_fingerprint": "f", "trials": trials, "simulated": True,
     }  # fmt: skip
     return conform("trained_model", pl.DataFrame([row]))
@@ -83,7 +86,7 @@ def test_a_real_edge_is_promoted_and_every_gate_is_named():
     assert report["verdict"][0] == "promote"
     assert {name for name, row in metrics.items() if row["passed"] is not None} == GATES
     assert all(metrics[name]["passed"] for name in GATES)
-    assert "all 5 gates pass" in report["verdict_reason"][0]
+    assert "all 9 gates pass" in report["verdict_reason"][0]
     assert metrics["rank_ic"]["value"] == pytest.approx(0.3, abs=0.06)
 
 
@@ -163,7 +166,7 @@ def test_a_model_that_never_dares_is_not_promoted():
 
 def test_thresholds_come_from_the_configuration():
     oos = record(edge=0.3)
-    strict = worlds.config(min_ic_t=1e3)
+    strict = SETTINGS.model_copy(update={"gate": GateConfig(min_ic_t=1e3)})
     report, metrics = validate(oos, field(own_sharpe(oos)), strict)
     assert metrics["ic_t"]["threshold"] == 1e3
     assert report["verdict"][0] == "reject"

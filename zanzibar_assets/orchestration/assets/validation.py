@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from zanzibar_assets.orchestration.table_asset import table_asset
+from zanzibar_assets.vocabulary import MODEL_GATES
 
 if TYPE_CHECKING:
     import polars as pl
@@ -38,20 +39,26 @@ def event_hit_rates(inputs: Inputs) -> pl.DataFrame:
 
 
 @table_asset(
-    reads=["trained_model"],
-    modules=["ml.validation", "ml.sharpe", "ml.ic", "ml.stored_trials"],
-    sections=["model"],
-    checks=["model_may_trade"],
+    reads=["trained_model", "bars", "regimes"],
+    modules=["ml.validation", "ml.evidence", "ml.sharpe", "ml.ic", "ml.stored_trials"],
+    sections=["model", "gate"],
+    checks=["model_may_trade", *MODEL_GATES],
     owner="team:quant",
     kinds=["polars", "scipy", "parquet"],
 )
 def validation_report(inputs: Inputs) -> pl.DataFrame:
-    """IC, deflated Sharpe and Bayesian Sharpe over every trial ever made; the verdict in plain words."""
+    """IC, deflated and Bayesian Sharpe, overfitting and costs over every trial; the verdict in words."""
+    from zanzibar_assets.ml.evidence import Market
     from zanzibar_assets.ml.stored_trials import StoredTrials
-    from zanzibar_assets.ml.validation import validate_model
+    from zanzibar_assets.ml.validation import gate_results, validate_model
 
-    trials = StoredTrials(inputs.workspace.trial_rows()).recorded(inputs.instrument.id)
-    report = validate_model(inputs.read("trained_model"), inputs.read("model_oos"), trials, inputs.config)
+    model, name = inputs.read("trained_model"), inputs.instrument.id
+    inputs.through = model["trained_through"].item() or inputs.through
+    market = Market(name, inputs.through_session("bars"), inputs.through_session("regimes"))
+    trials = StoredTrials(inputs.workspace.trial_rows()).recorded(name)
+    report = validate_model(model, inputs.read("model_oos"), trials, inputs.config, market)
+    for gate, passed, detail in gate_results(report):
+        inputs.check(gate, passed, detail, blocking=False)
     verdict, reason = report["verdict"][0], report["verdict_reason"][0]
     inputs.check("model_may_trade", verdict == "promote", f"{verdict}: {reason}", blocking=False)
     return report
