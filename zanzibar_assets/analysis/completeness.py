@@ -62,7 +62,8 @@ def build_completeness(
         **_volumes(frames, instrument),
         **_trades_and_book(frames),
     }
-    when = (_at(window.starts_us, EVENT_TS), _at(last_us, KNOWN_AT))
+    closes = micros(frames.bars, KNOWN_AT).max() if frames.bars.height else last_us
+    when = (_at(window.starts_us, EVENT_TS), _at(max(last_us, int(closes)), KNOWN_AT))
     session = pl.DataFrame([row]).with_columns(when)
     counts = _counts(frames, window).with_columns(when)
     return Completeness(conform("session_completeness", session), gaps, conform("session_counts", counts))

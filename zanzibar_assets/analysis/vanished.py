@@ -45,10 +45,10 @@ def vanished_share(clean_ticks: pl.DataFrame, clean_dom: pl.DataFrame) -> Vanish
             & (pl.col("session_state") == SessionState.OPEN.value)
             & pl.col("event_ts").is_between(first, last)
         )
-        .group_by(second=_second("event_ts"), side="side", price_ticks="price_ticks")
+        .group_by(second=_second("event_ts"), side="side", price_ticks="price_ticks", maintain_order=True)
         .agg(traded=pl.col("size").sum())
     )
-    both = traded.join(vanished(clean_dom), on=_KEYS, how="left")
+    both = traded.join(vanished(clean_dom), on=_KEYS, how="left", maintain_order="left")
     seen = pl.min_horizontal("traded", pl.col("vanished").fill_null(0.0)).sum()
     totals = both.select(pl.col("traded").sum(), seen.alias("seen")).row(0)
     return Vanished(float(totals[0]), float(totals[1]))
@@ -83,7 +83,7 @@ def vanished(clean_dom: pl.DataFrame) -> pl.DataFrame:
                 .filter("counts", "visible", pl.col("vanished") > 0)
                 .select(*_KEYS, "vanished")
             )
-    return pl.concat(parts).group_by(_KEYS).agg(pl.col("vanished").sum()).collect()
+    return pl.concat(parts).group_by(_KEYS, maintain_order=True).agg(pl.col("vanished").sum()).collect()
 
 
 def _size_at(name: str, price: pl.Expr) -> pl.Expr:

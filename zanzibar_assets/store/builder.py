@@ -52,8 +52,12 @@ def build_partition(
     *,
     through: str | None = None,
     force: bool = False,
+    cuts: int = 0,
 ) -> BuildOutcome:
     """Build one partition of a table, or find that nothing has to be done.
+
+    With ``cuts`` a table that has not been proved yet is held against what was known at so many
+    instants (``proving``); one that looks ahead is ``failed``.
 
     A missing, blocked or stale input, or a source that cannot be trusted, gives the verdict
     ``blocked`` with the reason; a broken contract or check gives ``failed``. Both are recorded and
@@ -73,7 +77,7 @@ def build_partition(
         for table in (spec.table, *spec.side_tables):
             workspace.manifest.put(_renamed(record, table))
         return BuildOutcome(key, Status.BLOCKED, record)
-    return _store(workspace, spec, inputs, frames)
+    return _store(workspace, spec, inputs, frames, cuts)
 
 
 def up_to_date(
@@ -128,14 +132,19 @@ def _compute(spec: TableSpec, inputs: Inputs) -> dict[str, pl.DataFrame]:
 
 
 def _store(
-    workspace: Workspace, spec: TableSpec, inputs: Inputs, frames: Mapping[str, pl.DataFrame]
+    workspace: Workspace, spec: TableSpec, inputs: Inputs, frames: Mapping[str, pl.DataFrame], cuts: int
 ) -> BuildOutcome:
     main: PartitionRecord | None = None
+    causal: list[CheckOutcome] = []
+    if cuts and spec.provable:
+        from zanzibar_assets.store.proving import prove_once
+
+        causal = [prove_once(inputs, spec, frames, cuts)]
     for table in (*spec.side_tables, spec.table):
         frame = conform(table, frames[table])
         broken = breaches(table, frame)
         detail = "; ".join(broken) or f"{frame.height} rows hold contract {table} v{TABLES[table].version}"
-        checks = [CheckOutcome("contract", not broken, detail)]
+        checks = [CheckOutcome("contract", not broken, detail), *causal]
         if table == spec.table:
             checks += inputs.checks
         failed = [f"{c.name}: {c.detail}" for c in checks if c.blocking and not c.passed]

@@ -35,6 +35,9 @@ if TYPE_CHECKING:
     from zanzibar_assets.instruments import Instrument
     from zanzibar_assets.store.workspace import Workspace
 
+SESSIONS_LOOKED_BACK = 10
+"""Sessions of a market that never closes which may fall into the longest holidays of another."""
+
 
 @dataclass(slots=True)
 class Inputs:
@@ -182,19 +185,33 @@ class Inputs:
         return self.read(table)
 
     def last_prices(self) -> dict[str, float]:
-        """Last close of the session before this one by the narratives' name of the market."""
+        """Last close known when the session's narratives begin, by the narratives' name of the market.
+
+        A market that trades while the team's main calendar is closed has earlier sessions that end
+        after narratives of this one came in: later closes of those are not for them.
+        """
+        window = self.workspace.sources.narrative_window(self.session)
+        if window is None:
+            return {}
         prices: dict[str, float] = {}
         for instrument in self.workspace.active_instruments():
-            for session in previous_sessions(instrument, self.session, 1):
+            for session in self._newest_begun(instrument, window.starts_us):
                 key = PartitionKey(instrument.id, session)
                 record = self.workspace.manifest.get("bars", key)
                 if record is None or record.verdict is not Verdict.OK:
                     self.records.append(InputRecord("bars", str(key), record.state if record else ABSENT))
                     continue
                 frame = self._load(self._usable("bars", key))
-                if frame.height:
-                    prices[instrument.narrative_id] = float(frame["close"][-1])
+                known = frame.filter(frame["known_at"].dt.epoch("us") <= window.starts_us)
+                if known.height:
+                    prices[instrument.narrative_id] = float(known["close"][-1])
         return prices
+
+    def _newest_begun(self, instrument: Instrument, instant_us: int) -> list[str]:
+        """The newest session of an instrument, before this one, that had begun by an instant."""
+        earlier = previous_sessions(instrument, self.session, SESSIONS_LOOKED_BACK)
+        begun = [s for s in earlier if session_window(instrument, s).starts_us < instant_us]
+        return begun[-1:]
 
     def read_inbox(self) -> pl.DataFrame:
         """Narratives of this session; unreadable ones are named in a check."""

@@ -81,6 +81,20 @@ class Manifest:
         asked = {"table_name": table, "instrument": instrument, "through": through}
         return self._select(**{name: value for name, value in asked.items() if value is not None})
 
+    def of_code(
+        self, table: str, code_version: str, schema_version: int, notes: str
+    ) -> list[PartitionRecord]:
+        """Records of a table that one version of its code built, whose notes are like a pattern."""
+        with self.database.reading() as transaction:
+            rows = transaction.rows(
+                _statements().of_code,
+                table_name=table,
+                code_version=code_version,
+                schema_version=schema_version,
+                notes=notes,
+            )
+        return [from_row(row) for row in sorted(rows, key=_in_order)]
+
     def all(self) -> list[PartitionRecord]:
         """Every record, ordered by table, session and instrument."""
         return self._select()
@@ -169,6 +183,7 @@ class Manifest:
 
 class _Statements(NamedTuple):
     one: Select[Any]
+    of_code: Select[Any]
     put: Insert
     supersede: Insert
     versions: Select[Any]
@@ -193,6 +208,9 @@ def _statements() -> _Statements:
     )
     return _Statements(
         one=_many(("table_name", "partition_key")),
+        of_code=_many(("table_name", "code_version", "schema_version")).where(
+            now.notes.like(bindparam("notes"))
+        ),
         put=upsert(PARTITIONS),
         supersede=upsert(PARTITION_VERSIONS),
         versions=select(PARTITION_VERSIONS).where(*of_partition).order_by(*newest_first),

@@ -12,12 +12,26 @@ from typing import TYPE_CHECKING
 
 import zanzibar_assets
 from zanzibar_assets.contracts.registry import TABLES, TableContract
+from zanzibar_assets.vocabulary import Grain, Stage
 
 if TYPE_CHECKING:
     import polars as pl
 
     from zanzibar_assets.store.inputs import Inputs
 
+LOOK_AHEAD_CHECK = "no_look_ahead"
+PROVED_STAGES = frozenset(
+    {
+        Stage.BARS,
+        Stage.LIQUIDITY,
+        Stage.STRUCTURE,
+        Stage.FACTORS,
+        Stage.NARRATIVE,
+        Stage.FEATURES,
+        Stage.MODELS,
+        Stage.SIGNALS,
+    }
+)
 Compute = Callable[["Inputs"], "pl.DataFrame | Mapping[str, pl.DataFrame]"]
 
 
@@ -45,6 +59,11 @@ class TableSpec:
     def contract(self) -> TableContract:
         """Contract of the main table."""
         return TABLES[self.table]
+
+    @property
+    def provable(self) -> bool:
+        """True for tables of a session from bars to signals: nothing that trades or reads source files."""
+        return self.contract.stage in PROVED_STAGES and self.contract.grain is not Grain.INSTRUMENT
 
     @property
     def code_version(self) -> str:
