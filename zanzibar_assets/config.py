@@ -74,6 +74,7 @@ class AnalysisConfig(Section):
     regime_history_sessions: int = 20
     correlation_halflife_bars: int = 60
     correlation_history_sessions: int = 10
+    correlation_history_sessions: int = 10
     hit_rate_minutes: tuple[int, ...] = (5, 15, 30, 60)
 
 

@@ -9,119 +9,157 @@ from itertools import combinations
 import numpy as np
 import polars as pl
 
-from zanzibar_assets.analysis._records import Bools, Floats, Ints, floats, micros, nullable, stamps
+from zanzibar_assets.analysis._records import (
+    UTC_US,
+    Bools,
+    Floats,
+    Ints,
+    floats,
+    micros,
+    nullable,
+    stamps,
+    trade_rows,
+)
+from zanzibar_assets.analysis.grid_returns import Closes, grid_of
 from zanzibar_assets.analysis.hayashi_yoshida import Returns, covariance_as_of, variance_as_of
 from zanzibar_assets.analysis.rolling import divide
+from zanzibar_assets.analysis.session_dcc import SessionDcc, session_dcc
 from zanzibar_assets.config import Config
 from zanzibar_assets.contracts.registry import conform, empty
 from zanzibar_assets.vocabulary import EVENT_TS, KNOWN_AT, US_PER_SECOND
 
-GRID_SECONDS = 300
 MIN_OBSERVATIONS = 12
-"""Grid returns before a correlation is published."""
-LAG_STEPS = 5
+"""Grid returns of the session before a correlation of its own is published."""
+LAGS_US = tuple(round(s * US_PER_SECOND) for s in (0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120, 180, 300))
+SPACING_SHARE = 0.75
+"""A lag counts from this share of the mean time between the trades of the sparser side on."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Series:
-    """Closes of one instrument by the time they were known, and the bar length."""
+class _Prices:
+    """Trade prices of one instrument by the time they were known."""
 
+    closes: Closes
     known_us: Ints
-    log_close: Floats
-    bar_us: int
+    log_price: Floats
+    returns: Returns
 
-    def returns(self) -> Returns:
-        return Returns(self.known_us[:-1], self.known_us[1:], np.diff(self.log_close))
+    @classmethod
+    def of(cls, bars: pl.DataFrame, clean_ticks: pl.DataFrame) -> _Prices:
+        rows = trade_rows(clean_ticks).filter(pl.col("price_ticks") > 0).sort(KNOWN_AT, maintain_order=True)
+        known, price = micros(rows, KNOWN_AT), np.log(floats(rows, "price_ticks"))
+        return cls(Closes.of(bars), known, price, Returns.of(known, price))
+
+    def spacing_us(self, at_us: Ints) -> Floats:
+        """Mean time between the times at which there was a trade, up to each time."""
+        times = np.unique(self.known_us)
+        count = np.searchsorted(times, at_us, side="right").astype(np.float64)
+        elapsed = at_us - times[0] if len(times) else np.zeros(len(at_us))
+        spacing = divide(elapsed.astype(np.float64), count)
+        return np.where(np.isfinite(spacing), spacing, np.inf)
 
 
-def build_correlations(bars_by_instrument: Mapping[str, pl.DataFrame], config: Config) -> pl.DataFrame:
+def build_correlations(
+    bars_by_instrument: Mapping[str, pl.DataFrame],
+    ticks_by_instrument: Mapping[str, pl.DataFrame],
+    history_by_instrument: Mapping[str, pl.DataFrame],
+    config: Config,
+) -> pl.DataFrame:
     """One row a pair (a < b by id) and grid time at which both had a bar in the last five minutes.
 
     ``corr_ewma``: exponentially weighted, half-life ``analysis.correlation_halflife_bars`` grid
     steps, of five-minute log returns with mean zero (a return that would span more than one grid
-    step is left out). ``corr_hayashi_yoshida``: of the bar returns of the session so far, clipped to
-    [-1, 1]. ``lead_lag_seconds``: the lag of up to five bars at which that covariance is largest in
-    size; positive: a leads b. ``observations``: grid returns so far; before 12 all three are null.
+    step is left out). ``corr_dcc``: DCC(1,1) of the same returns, fitted on the history.
+    ``corr_hayashi_yoshida``: of the session's trades so far (closes of bar records), clipped to [-1, 1].
+    ``lead_lag_seconds``: the lag of up to five minutes at which that covariance is largest in size,
+    among those that the trades' spacing so far can resolve; positive: a leads b. ``observations``: grid
+    returns so far; before 12 all but ``corr_dcc`` are null. Every instrument with bars needs its ticks.
     """
-    frames = {key: bars.filter(pl.col("close") > 0) for key, bars in bars_by_instrument.items()}
-    series = {
-        key: _Series(
-            micros(bars, KNOWN_AT),
-            np.log(floats(bars, "close")),
-            int(bars["bar_seconds"][0]) * US_PER_SECOND,
-        )
-        for key, bars in frames.items()
-        if bars.height
-    }
-    pairs = [_pair(a, b, series, config) for a, b in combinations(sorted(series), 2)]
-    if not pairs:
+    traded = {key: bars for key, bars in bars_by_instrument.items() if bars.height}
+    prices = {key: _Prices.of(bars, ticks_by_instrument[key]) for key, bars in traded.items()}
+    if len(prices) < 2:
         return empty("correlations")
+    dcc = session_dcc(traded, history_by_instrument, config)
+    pairs = [_pair(a, b, prices, dcc, config) for a, b in combinations(sorted(prices), 2)]
     return conform("correlations", pl.concat(pairs).sort(KNOWN_AT, "instrument_a", "instrument_b"))
 
 
-def _pair(key_a: str, key_b: str, series: Mapping[str, _Series], config: Config) -> pl.DataFrame:
-    a, b = series[key_a], series[key_b]
-    step = GRID_SECONDS * US_PER_SECOND
-    first = min(a.known_us[0], b.known_us[0]) // step * step
-    last = max(a.known_us[-1], b.known_us[-1])
-    grid = np.arange(first, last + 1, step, dtype=np.int64)
-    (close_a, fresh_a), (close_b, fresh_b) = _on_grid(a, grid, step), _on_grid(b, grid, step)
-    fresh = fresh_a & fresh_b
-    paired = fresh.copy()
-    paired[1:] &= fresh[:-1]
-    paired[:1] = False
-    return_a, return_b = np.diff(close_a, prepend=np.nan), np.diff(close_b, prepend=np.nan)
-    rows = np.flatnonzero(fresh)
-    observations = np.cumsum(paired)
-    enough = observations[rows] >= MIN_OBSERVATIONS
-    ewma = _ewma_correlation(return_a, return_b, paired, config.analysis.correlation_halflife_bars)
-    hayashi_yoshida, lead_lag = _asynchronous(a, b, grid[rows])
-    published = {
-        "corr_ewma": ewma[rows],
-        "corr_hayashi_yoshida": hayashi_yoshida,
-        "lead_lag_seconds": lead_lag,
+def _pair(
+    key_a: str, key_b: str, prices: Mapping[str, _Prices], dcc: SessionDcc, config: Config
+) -> pl.DataFrame:
+    a, b = prices[key_a], prices[key_b]
+    grid = grid_of([a.closes, b.closes])
+    rows = np.flatnonzero(a.closes.on_grid(grid)[1] & b.closes.on_grid(grid)[1])
+    return_a, return_b = a.closes.returns(grid), b.closes.returns(grid)
+    paired = np.isfinite(return_a) & np.isfinite(return_b)
+    observations, at = np.cumsum(paired)[rows], grid[rows]
+    enough = observations >= MIN_OBSERVATIONS
+    ewma = _ewma_correlation(return_a, return_b, paired, config.analysis.correlation_halflife_bars)[rows]
+    hayashi_yoshida, lead_lag = _asynchronous(a, b, at)
+    conditional, reason = dcc.pair(key_a, key_b, at)
+    columns = {
+        "corr_ewma": np.where(enough, ewma, np.nan),
+        "corr_dcc": conditional,
+        "corr_hayashi_yoshida": np.where(enough, hayashi_yoshida, np.nan),
+        "lead_lag_seconds": np.where(enough, lead_lag, np.nan),
     }
+    fitted = reason is None
     return pl.DataFrame(
         {
-            EVENT_TS: stamps(grid[rows]),
-            KNOWN_AT: stamps(grid[rows]),
-            "instrument_a": pl.repeat(key_a, len(rows), dtype=pl.String, eager=True),
-            "instrument_b": pl.repeat(key_b, len(rows), dtype=pl.String, eager=True),
-            **{name: nullable(np.where(enough, values, np.nan)) for name, values in published.items()},
-            "observations": observations[rows],
+            EVENT_TS: stamps(at),
+            KNOWN_AT: stamps(at),
+            **{name: nullable(values) for name, values in columns.items()},
+            "observations": observations,
         }
+    ).with_columns(
+        pl.lit(key_a).alias("instrument_a"),
+        pl.lit(key_b).alias("instrument_b"),
+        pl.lit(dcc.through if fitted else None, dtype=pl.String).alias("dcc_fitted_through"),
+        pl.lit(dcc.known_us if fitted else None, dtype=pl.Int64).cast(UTC_US).alias("dcc_fit_known_at"),
+        pl.lit(reason, dtype=pl.String).alias("dcc_reason"),
     )
 
 
-def _on_grid(series: _Series, grid: Ints, step: int) -> tuple[Floats, Bools]:
-    """Last close known at each grid time, and whether it became known within the last step."""
-    row = np.searchsorted(series.known_us, grid, side="right") - 1
-    fresh = (row >= 0) & (series.known_us[row] > grid - step)
-    return series.log_close[row], fresh
+class EwmaCorrelation:
+    """S = l S + (1 - l) r r' over rows in which both returns are usable; the weights' scale cancels."""
+
+    def __init__(self, halflife: float) -> None:
+        self.keep = 0.5 ** (1.0 / halflife)
+        self._sums = np.zeros(3)
+
+    def feed(self, a: Floats, b: Floats, usable: Bools) -> Floats:
+        """Correlation after each of the next rows, carried over the unusable ones; NaN before the first."""
+        from zanzibar_assets.analysis._filter_kernels import weighted_products
+
+        products = np.empty((len(a), 3))
+        weighted_products(a, b, usable, self.keep, self._sums, products)
+        scale = np.sqrt(products[:, 0] * products[:, 1])
+        return np.clip(divide(products[:, 2], scale), -1.0, 1.0)
+
+    def state(self) -> dict[str, list[float]]:
+        """JSON-able state."""
+        return {"sums": self._sums.tolist()}
+
+    def resume(self, state: Mapping[str, list[float]]) -> None:
+        """Go on from a state."""
+        self._sums = np.array(state["sums"], dtype=np.float64)
 
 
 def _ewma_correlation(a: Floats, b: Floats, usable: Bools, halflife: float) -> Floats:
-    """S = l S + (1 - l) r r' over usable rows, carried over the others; the weights' scale cancels."""
-    keep = 0.5 ** (1.0 / halflife)
-    found = np.full(len(a), np.nan)
-    s_aa = s_bb = s_ab = 0.0
-    for t in range(len(a)):
-        if usable[t]:
-            x, y = float(a[t]), float(b[t])
-            s_aa, s_bb, s_ab = keep * s_aa + x * x, keep * s_bb + y * y, keep * s_ab + x * y
-        if s_aa > 0.0 and s_bb > 0.0:
-            found[t] = min(1.0, max(-1.0, s_ab / (s_aa * s_bb) ** 0.5))
-    return found
+    return EwmaCorrelation(halflife).feed(a, b, usable)
 
 
-def _asynchronous(a: _Series, b: _Series, at_us: Ints) -> tuple[Floats, Floats]:
+def _asynchronous(a: _Prices, b: _Prices, at_us: Ints) -> tuple[Floats, Floats]:
     """Hayashi-Yoshida correlation, and the lag of the largest covariance in size (seconds)."""
-    returns_a, returns_b = a.returns(), b.returns()
-    scale = np.sqrt(variance_as_of(returns_a, at_us) * variance_as_of(returns_b, at_us))
-    step = max(a.bar_us, b.bar_us)
-    # nearest lags first: argmax takes the first of equals
-    lags = sorted(range(-LAG_STEPS, LAG_STEPS + 1), key=lambda k: (abs(k), -k))
-    contrast = np.column_stack([covariance_as_of(returns_a, returns_b, at_us, k * step) for k in lags])
+    scale = np.sqrt(
+        variance_as_of(a.known_us, a.log_price, at_us) * variance_as_of(b.known_us, b.log_price, at_us)
+    )
+    # Nearest lags first: argmax takes the first of equals.
+    lags = [0, *(lag for step in LAGS_US for lag in (step, -step))]
+    contrast = np.column_stack([covariance_as_of(a.returns, b.returns, at_us, lag) for lag in lags])
     correlation = np.clip(divide(contrast[:, 0], scale), -1.0, 1.0)
-    best = np.array(lags, dtype=np.float64)[np.abs(contrast).argmax(axis=1)] * step / US_PER_SECOND
+    least = SPACING_SHARE * np.maximum(a.spacing_us(at_us), b.spacing_us(at_us))
+    lag_us = np.array(lags, dtype=np.float64)
+    resolved = (np.abs(lag_us)[None, :] >= least[:, None]) | (lag_us == 0.0)
+    best = lag_us[np.where(resolved, np.abs(contrast), -1.0).argmax(axis=1)] / US_PER_SECOND
     return correlation, np.where(scale > 0.0, best, np.nan)

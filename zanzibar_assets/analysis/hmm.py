@@ -7,6 +7,7 @@ the whole series. The forward recursion here uses rows up to the current one onl
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,7 +46,7 @@ def fit_hmm(values: Floats, lengths: list[int], seed: int, max_iterations: int =
 
     spread = float(values.var())
     if not spread > 0.0:
-        return "the volatility of the history does not vary"
+        return "the history does not vary"
     model = GaussianHMM(
         n_components=STATES,
         covariance_type="diag",
@@ -108,19 +109,37 @@ def stationary(transition: Floats) -> Floats:
     return normed
 
 
-def filtered(model: Hmm, values: Floats) -> Floats:
-    """Forward-filtered probabilities p(state at t | values up to t), shape (rows, states).
+class HmmFilter:
+    """Forward filter of a fitted model, chunk by chunk; NaN is a row without an observation.
 
     a_t is proportional to density(x_t) * (a_t-1 A); densities are taken relative to the likeliest
-    state's, so no row can underflow.
+    state's, so no row can underflow. A row without an observation only takes the step of A.
     """
-    distance = (values[:, None] - model.mean) ** 2 / model.variance
-    log_density = -0.5 * (distance + np.log(2.0 * np.pi * model.variance))
-    density = np.exp(log_density - log_density.max(axis=1, keepdims=True))
-    found = np.empty((len(values), len(model.mean)))
-    prior = model.initial
-    for t in range(len(values)):
-        joint = prior * density[t]
-        found[t] = joint / joint.sum()
-        prior = found[t] @ model.transition
-    return found
+
+    def __init__(self, model: Hmm) -> None:
+        self.model = model
+        self._prior = model.initial.copy()
+
+    def feed(self, values: Floats) -> Floats:
+        """p(state | values up to the row), shape (rows, states), of the next rows."""
+        from zanzibar_assets.analysis._filter_kernels import forward
+
+        model = self.model
+        distance = (values[:, None] - model.mean) ** 2 / model.variance
+        log_density = -0.5 * (distance + np.log(2.0 * np.pi * model.variance))
+        found = np.empty((len(values), len(model.mean)))
+        forward(self._prior, np.ascontiguousarray(model.transition), log_density, found)
+        return found
+
+    def state(self) -> dict[str, list[float]]:
+        """JSON-able state: p(next state | values so far)."""
+        return {"prior": self._prior.tolist()}
+
+    def resume(self, state: Mapping[str, list[float]]) -> None:
+        """Go on from a state."""
+        self._prior = np.array(state["prior"], dtype=np.float64)
+
+
+def filtered(model: Hmm, values: Floats) -> Floats:
+    """Forward-filtered probabilities p(state at t | values up to t), shape (rows, states)."""
+    return HmmFilter(model).feed(values)

@@ -1,126 +1,133 @@
-"""Regimes per bar: volatility state (hidden Markov model), trend state, and change alarms."""
+"""Regimes per bar: volatility, trend and liquidity states as forward-filtered probabilities.
+
+One hidden Markov model each, fitted on earlier sessions only; see ``docs/regimes.md``.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
 
-from zanzibar_assets.analysis._records import Bools, Floats, floats, nullable
+from zanzibar_assets.analysis._records import Bools, Floats
 from zanzibar_assets.analysis.history import SESSION, session_numbers
 from zanzibar_assets.analysis.hmm import STATES, Hmm, filtered, fit_hmm
-from zanzibar_assets.analysis.rolling import divide, rolling_sum
+from zanzibar_assets.analysis.regime_changes import cusum_alarms
+from zanzibar_assets.analysis.regime_measures import drift_score, log_depth, log_variance, tick_log_variance
 from zanzibar_assets.config import Config
 from zanzibar_assets.contracts.registry import conform, empty
 from zanzibar_assets.vocabulary import EVENT_TS, KNOWN_AT
 
 MAX_FIT_BARS = 20_000
 """The newest bars of the history that are fitted: more only cost time."""
-TREND_BARS = 60
-TREND_MIN_BARS = 30
-TREND_T = 2.0
-CUSUM_BASELINE_BARS = 30
-CUSUM_SLACK = 0.5
-CUSUM_LIMIT = 8.0
+SEED = 0
+"""The fit starts from the history's own quantiles: a seed decides nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Regime:
+    """One regime: its measure, and the columns of its state, probabilities and reason.
+
+    ``lowest`` is the number of the state with the lowest mean; ``signed`` states need one on either
+    side of zero.
+    """
+
+    name: str
+    measure: Callable[[pl.DataFrame], Floats]
+    state: str
+    chances: tuple[str, str, str]
+    reason: str
+    lowest: int = 0
+    signed: bool = False
+
+
+REGIMES = (
+    Regime("volatility", log_variance, "vol_state", ("p_calm", "p_normal", "p_stressed"), "reason"),
+    Regime(
+        "trend", drift_score, "trend_state", ("p_down", "p_flat", "p_up"), "trend_reason", -1, signed=True
+    ),
+    Regime(
+        "liquidity",
+        log_depth,
+        "liquidity_state",
+        ("p_thin", "p_normal_liquidity", "p_deep"),
+        "liquidity_reason",
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class FittedRegimes:
+    """Model of each regime by name, or why there is none; the last session that was fitted."""
+
+    models: Mapping[str, Hmm | str]
+    through: str | None
 
 
 def build_regimes(bars: pl.DataFrame, bars_history: pl.DataFrame, config: Config) -> pl.DataFrame:
     """One row a bar of Regimes, known at its close.
 
-    The volatility model is fitted on the last ``analysis.regime_history_sessions`` sessions of
-    ``bars_history`` (earlier sessions only) and needs ``analysis.regime_min_bars`` bars; otherwise
-    its columns are null and ``reason`` says why. Trend and alarm need the session alone.
+    Each model is fitted on the last ``analysis.regime_history_sessions`` sessions of ``bars_history``
+    (earlier sessions only) and needs ``analysis.regime_min_bars`` observations; otherwise its columns are
+    null and its reason says why. They are null, too, before the session's first observation.
     """
-    if bars.is_empty():
-        return empty("regimes")
-    model, through = _fitted(bars_history, config)
-    values = log_variance(bars)
-    columns: list[pl.Series] = _volatility(model, values)
-    trend = trend_state(floats(bars, "close"))
+    return empty("regimes") if bars.is_empty() else regime_rows(bars, fit_regimes(bars_history, config))
+
+
+def fit_regimes(bars_history: pl.DataFrame, config: Config) -> FittedRegimes:
+    """The models of a session, fitted on the sessions before it."""
+    models = {regime.name: fit_regime(regime, bars_history, config) for regime in REGIMES}
+    fitted = any(isinstance(model, Hmm) for model in models.values())
+    return FittedRegimes(models, str(bars_history[SESSION][-1]) if fitted else None)
+
+
+def regime_rows(bars: pl.DataFrame, fitted: FittedRegimes) -> pl.DataFrame:
+    """Regimes of a session's bars by fitted models."""
+    columns = [column for regime in REGIMES for column in _columns(regime, fitted.models[regime.name], bars)]
     frame = bars.select(EVENT_TS, KNOWN_AT).with_columns(
         *columns,
-        nullable(trend).cast(pl.Int8).alias("trend_state"),
-        pl.Series("change_alarm", change_alarms(values)),
-        pl.lit(through, dtype=pl.String).alias("fitted_through"),
-        pl.lit(model if isinstance(model, str) else None, dtype=pl.String).alias("reason"),
+        pl.Series("change_alarm", cusum_alarms(tick_log_variance(bars)), dtype=pl.Boolean),
+        pl.lit(fitted.through, dtype=pl.String).alias("fitted_through"),
     )
     return conform("regimes", frame)
 
 
-def log_variance(bars: pl.DataFrame) -> Floats:
-    """Log of each bar's variance by Parkinson's range estimator, relative to its close.
-
-    The range counts the tick the price stood on, so a bar of one price has the range of one tick
-    and the logarithm is finite.
-    """
-    ticks = floats(bars, "high_ticks") - floats(bars, "low_ticks") + 1.0
-    relative = ticks / np.maximum(np.abs(floats(bars, "close_ticks")), 1.0)
-    values: Floats = 2.0 * np.log(relative) - np.log(4.0 * np.log(2.0))
-    return values
-
-
-def _fitted(bars_history: pl.DataFrame, config: Config) -> tuple[Hmm | str, str | None]:
+def fit_regime(regime: Regime, bars_history: pl.DataFrame, config: Config) -> Hmm | str:
+    """Model of the measure over the recent history, session by session, or why there is none."""
+    values, lengths = _observed(regime, bars_history, config.analysis.regime_history_sessions)
     needed = config.analysis.regime_min_bars
-    if bars_history.height < needed:
-        return f"history holds {bars_history.height} bars; {needed} are needed", None
-    sessions = session_numbers(bars_history)
-    recent = sessions > sessions[-1] - config.analysis.regime_history_sessions
-    past = bars_history.filter(pl.Series(recent)).tail(MAX_FIT_BARS)
-    if past.height < needed:
-        return f"recent history holds {past.height} bars; {needed} are needed", None
-    lengths = np.bincount(session_numbers(past))
-    model = fit_hmm(log_variance(past), lengths.tolist(), config.model.seed)
-    return model, None if isinstance(model, str) else str(past[SESSION][-1])
-
-
-def _volatility(model: Hmm | str, values: Floats) -> list[pl.Series]:
-    names = ("p_calm", "p_normal", "p_stressed")
+    if len(values) < needed:
+        return f"history holds {len(values)} bars with a {regime.name}; {needed} are needed"
+    model = fit_hmm(values, lengths, SEED)
     if isinstance(model, str):
-        nothing = [pl.repeat(None, len(values), dtype=pl.Float64, eager=True).alias(n) for n in names]
-        return [pl.repeat(None, len(values), dtype=pl.Int8, eager=True).alias("vol_state"), *nothing]
+        return f"{regime.name}: {model}"
+    if regime.signed and not model.mean[0] < 0.0 < model.mean[-1]:
+        return f"{regime.name}: the history does not hold states on both sides of zero"
+    return model
+
+
+def _observed(regime: Regime, bars_history: pl.DataFrame, sessions: int) -> tuple[Floats, list[int]]:
+    if bars_history.is_empty():
+        return np.empty(0), []
+    number = session_numbers(bars_history)
+    recent = bars_history.filter(pl.Series(number > number[-1] - sessions)).tail(MAX_FIT_BARS)
+    parts = [regime.measure(part) for part in recent.partition_by(SESSION, maintain_order=True)]
+    kept = [part[np.isfinite(part)] for part in parts]
+    return np.concatenate(kept), [len(part) for part in kept if len(part)]
+
+
+def _columns(regime: Regime, model: Hmm | str, bars: pl.DataFrame) -> list[pl.Series]:
+    reason = model if isinstance(model, str) else None
+    told = pl.repeat(reason, bars.height, dtype=pl.String, eager=True).alias(regime.reason)
+    if isinstance(model, str):
+        nothing = pl.repeat(None, bars.height, dtype=pl.Float64, eager=True)
+        return [nothing.alias(regime.state), *(nothing.alias(name) for name in regime.chances), told]
+    values = regime.measure(bars)
     chances = filtered(model, values)
-    state = pl.Series("vol_state", chances.argmax(axis=1), dtype=pl.Int8)
-    return [state, *(pl.Series(names[i], chances[:, i]) for i in range(STATES))]
-
-
-def trend_state(close: Floats) -> Floats:
-    """+1 up, -1 down, 0 neither, by the t-statistic of the slope over the last 60 bars.
-
-    For a random walk the efficient slope estimate is the mean step, so the statistic is
-    mean / sd * sqrt(n) of the session's last steps; a fit of the levels on time would find trends
-    in pure noise. NaN with fewer than 30 steps.
-    """
-    step = np.diff(close, prepend=close[:1])
-    known = np.ones(len(close))
-    known[:1] = 0.0
-    count = rolling_sum(known, TREND_BARS)
-    n = np.where(count >= TREND_MIN_BARS, count, np.nan)
-    total, squares = rolling_sum(step, TREND_BARS), rolling_sum(step**2, TREND_BARS)
-    variance = squares - total**2 / n
-    moving = np.where(variance > 1e-12 * squares, variance, np.nan)
-    statistic = divide(total / np.sqrt(n), np.sqrt(moving / (n - 1.0)))
-    statistic = np.where(np.isnan(moving) & (total != 0.0), np.copysign(np.inf, total), statistic)
-    state = np.where(np.abs(statistic) >= TREND_T, np.sign(statistic), 0.0)
-    return np.where(np.isfinite(n), state, np.nan)
-
-
-def change_alarms(values: Floats) -> Bools:
-    """Alarms of a two-sided CUSUM of the log variance: True on the bar that raises one.
-
-    Each bar is standardised by mean and deviation of the bars since the last alarm and before it; the
-    first 30 only form that baseline. Slack 0.5, limit 8 deviations.
-    """
-    alarms = np.zeros(len(values), dtype=np.bool_)
-    count, mean, squares, rise, fall = 0, 0.0, 0.0, 0.0, 0.0
-    for t, value in enumerate(values.tolist()):
-        if count >= CUSUM_BASELINE_BARS and squares > 0.0:
-            score = (value - mean) / (squares / (count - 1)) ** 0.5
-            rise = max(0.0, rise + score - CUSUM_SLACK)
-            fall = max(0.0, fall - score - CUSUM_SLACK)
-            if max(rise, fall) > CUSUM_LIMIT:
-                alarms[t] = True
-                count, mean, squares, rise, fall = 0, 0.0, 0.0, 0.0, 0.0
-        count += 1
-        distance = value - mean
-        mean += distance / count
-        squares += distance * (value - mean)
-    return alarms
+    begun: Bools = np.logical_or.accumulate(np.isfinite(values))
+    state = np.where(begun, chances.argmax(axis=1) + regime.lowest, np.nan)
+    columns = [state, *(np.where(begun, chances[:, k], np.nan) for k in range(STATES))]
+    names = (regime.state, *regime.chances)
+    return [*(pl.Series(n, c).fill_nan(None) for n, c in zip(names, columns, strict=True)), told]

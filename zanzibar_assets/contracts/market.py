@@ -332,28 +332,57 @@ class TechnicalFactors(TimedFrame):
 
 
 class Regimes(TimedFrame):
-    """Filtered regime probabilities per bar; the model is fitted on earlier sessions only.
+    """Forward-filtered regime probabilities per bar; the models are fitted on earlier sessions only.
 
-    ``vol_state``: 0 calm, 1 normal, 2 stressed, ordered by variance; null with the reason when
-    history is too short. ``fitted_through`` is the last session of the fit.
+    ``vol_state`` 0 calm, 1 normal, 2 stressed; ``trend_state`` -1 down, 0 flat, 1 up; ``liquidity_state``
+    0 thin, 1 normal, 2 deep: the likeliest one, states ordered by the mean of what is measured
+    (``docs/regimes.md``). A model without a fit has nulls and says why in ``reason`` (volatility),
+    ``trend_reason`` or ``liquidity_reason``. ``fitted_through`` is the last session of the fits.
     """
 
     vol_state: pl.Int8 = pa.Field(nullable=True, isin=[0, 1, 2])
     p_calm: pl.Float64 = pa.Field(nullable=True, ge=0, le=1)
     p_normal: pl.Float64 = pa.Field(nullable=True, ge=0, le=1)
     p_stressed: pl.Float64 = pa.Field(nullable=True, ge=0, le=1)
+    reason: str = pa.Field(nullable=True)
     trend_state: pl.Int8 = pa.Field(nullable=True, isin=[-1, 0, 1])
+    p_down: pl.Float64 = pa.Field(nullable=True, ge=0, le=1)
+    p_flat: pl.Float64 = pa.Field(nullable=True, ge=0, le=1)
+    p_up: pl.Float64 = pa.Field(nullable=True, ge=0, le=1)
+    trend_reason: str = pa.Field(nullable=True)
+    liquidity_state: pl.Int8 = pa.Field(nullable=True, isin=[0, 1, 2])
+    p_thin: pl.Float64 = pa.Field(nullable=True, ge=0, le=1)
+    p_normal_liquidity: pl.Float64 = pa.Field(nullable=True, ge=0, le=1)
+    p_deep: pl.Float64 = pa.Field(nullable=True, ge=0, le=1)
+    liquidity_reason: str = pa.Field(nullable=True)
     change_alarm: bool
     fitted_through: str = pa.Field(nullable=True)
-    reason: str = pa.Field(nullable=True)
+
+
+class RegimeChanges(Events):
+    """Change-point alarms (kind ``change_point``): ``event_ts`` the estimated change, ``known_at`` the alarm.
+
+    ``attrs``: ``measure`` (log_variance, drift, log_volume) and ``detector`` (cusum, bocpd),
+    ``level_before`` and ``level_after`` of the measure, ``statistic``, ``delay_bars``; ``dir`` is the
+    sign of the change of level. Price columns are null: what changes is no price.
+    """
 
 
 class Correlations(TimedFrame):
-    """Pairwise correlation across instruments on a five-minute grid; a < b by id."""
+    """Pairwise correlation across instruments on a five-minute grid; a < b by id.
+
+    ``corr_dcc`` is that of a DCC(1,1) whose parameters were fitted on bars known by
+    ``dcc_fit_known_at`` (of sessions up to ``dcc_fitted_through``), before the first bar of any
+    instrument's session; null with ``dcc_reason``. ``lead_lag_seconds``: positive, a leads b.
+    """
 
     instrument_a: str
     instrument_b: str
     corr_ewma: pl.Float64 = pa.Field(nullable=True, ge=-1, le=1)
+    corr_dcc: pl.Float64 = pa.Field(nullable=True, ge=-1, le=1)
     corr_hayashi_yoshida: pl.Float64 = pa.Field(nullable=True, ge=-1, le=1)
     lead_lag_seconds: pl.Float64 = pa.Field(nullable=True)
     observations: pl.Int64 = pa.Field(ge=0)
+    dcc_fitted_through: str = pa.Field(nullable=True)
+    dcc_fit_known_at: Utc = pa.Field(nullable=True)
+    dcc_reason: str = pa.Field(nullable=True)

@@ -43,12 +43,14 @@ MIGRATIONS: dict[tuple[str, int], Migration | Rebuild] = {
     ("volume_profile", 1): Rebuild("version 1 has no smoothed volume and no nodes"),
     ("liquidity_features", 1): Rebuild("version 1 lacks features that are computed from the book and ticks"),
     ("liquidity_features", 2): Rebuild("version 2 has no ratio at the bars' extremes"),
+    ("labels", 1): Rebuild("version 1 walked bars, not trades"),
+    ("regimes", 1): Rebuild("version 1 has no filtered trend and liquidity regimes"),
+    ("correlations", 1): Rebuild("version 1 has no DCC correlation and no correlations of ticks"),
 }
 """(table, version that was stored) -> the step to the next version."""
 
 
 def obstacle(table: str, version: int) -> str | None:
-    ("labels", 1): Rebuild("version 1 walked bars, not trades"),
     """Why a stored version cannot be read as today's contract; None when it can."""
     if version > TABLES[table].version:
         return "it was written by a newer Zanzibar"

@@ -99,20 +99,32 @@ class Inputs:
         Sessions that were never built are recorded as absent, so that building them later makes
         this partition stale; blocked ones are left out and recorded as blocked.
         """
+        frame, found = self._history_of(self.instrument, table, sessions)
+        if found:
+            self.notes["history_sessions"] = found
+        return frame
+
+    def across_history(self, table: str, sessions: int) -> dict[str, pl.DataFrame]:
+        """``history`` of each configured instrument, on its own calendar, by instrument."""
+        return {
+            instrument.id: self._history_of(instrument, table, sessions)[0]
+            for instrument in self.workspace.active_instruments()
+        }
+
+    def _history_of(self, instrument: Instrument, table: str, sessions: int) -> tuple[pl.DataFrame, int]:
         import polars as pl
 
         frames = []
-        for session in previous_sessions(self.instrument, self.session, sessions):
-            key = PartitionKey(self.instrument.id, session)
+        for session in previous_sessions(instrument, self.session, sessions):
+            key = PartitionKey(instrument.id, session)
             record = self.workspace.manifest.get(table, key)
             if record is None or record.verdict is not Verdict.OK:
                 self.records.append(InputRecord(table, str(key), record.state if record else ABSENT))
                 continue
             frames.append(self._load(self._usable(table, key)).with_columns(session=pl.lit(session)))
         if not frames:
-            return empty(table).with_columns(session=pl.lit(None, pl.String))
-        self.notes["history_sessions"] = len(frames)
-        return pl.concat(frames)
+            return empty(table).with_columns(session=pl.lit(None, pl.String)), 0
+        return pl.concat(frames), len(frames)
 
     def through_session(self, table: str) -> pl.DataFrame:
         """All usable sessions of the instrument up to ``through``, with a ``session`` column."""

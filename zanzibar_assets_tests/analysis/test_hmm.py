@@ -90,7 +90,7 @@ def test_the_seed_does_not_decide_the_labels():
 
 
 def test_constant_history_gives_a_reason():
-    assert fit_hmm(np.full(500, -13.0), [500], 7) == "the volatility of the history does not vary"
+    assert fit_hmm(np.full(500, -13.0), [500], 7) == "the history does not vary"
 
 
 def test_a_fit_that_runs_out_of_iterations_gives_a_reason():
