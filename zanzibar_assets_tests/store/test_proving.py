@@ -1,0 +1,168 @@
+"""Proofs in both kinds of store: made once for a code version, referred to, made again; parts by hand."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import polars as pl
+import pytest
+
+from zanzibar_assets.contracts.registry import breaches, polars_schema
+from zanzibar_assets.store.builder import Status, build_partition
+from zanzibar_assets.store.cuts import choose_cuts
+from zanzibar_assets.store.differences import ABSENT, ROW, first_difference
+from zanzibar_assets.store.keys import PartitionKey
+from zanzibar_assets.store.perturbation import perturbed
+from zanzibar_assets.store.specs import LOOK_AHEAD_CHECK, TableSpec
+
+DAY, NEXT = PartitionKey("SIM_ES", "2025-01-06"), PartitionKey("SIM_ES", "2025-01-07")
+START = datetime(2025, 1, 6, tzinfo=UTC)
+
+
+def bars_frame(rows=12, session="2025-01-06"):
+    """A valid Bars frame whose closes rise and fall."""
+    start = datetime.fromisoformat(session).replace(tzinfo=UTC)
+    data = []
+    for i in range(rows):
+        opened, close = start + timedelta(minutes=i), 20_000 + (i * 7) % 5
+        row = dict.fromkeys(polars_schema("bars"), 0)
+        row |= {f"{n}_ticks": close for n in ("open", "high", "low", "close")}
+        row |= {n: close * 0.25 for n in ("open", "high", "low", "close", "vwap")}
+        row |= {"event_ts": opened, "known_at": opened + timedelta(minutes=1), "bar_seconds": 60}
+        data.append(row | {"session_state": "open", "basis": "ticks", "volume": 1.0, "trades": 1})
+    return pl.DataFrame(data, schema=polars_schema("bars"), strict=False)
+
+
+def made_bars(inputs):
+    return bars_frame(session=inputs.session)
+
+
+def continuous(inputs, gap):
+    bars = inputs.read("bars")
+    return bars.with_columns(
+        contract=pl.lit(None, pl.String), adjustment_ticks=gap(bars), chain_from=pl.lit("2025-01-06")
+    )
+
+
+BARS = TableSpec("bars", made_bars, ("analysis.bars",))
+HONEST = TableSpec(
+    "continuous_bars",
+    lambda i: continuous(i, lambda b: b["close_ticks"].cum_max()),
+    ("analysis.continuous",),
+)
+LEAKING = replace(
+    HONEST,
+    compute=lambda i: continuous(i, lambda b: b["close_ticks"].shift(-1, fill_value=0)),
+    modules=("analysis.continuous", "analysis.profile"),
+)
+
+
+def check_of(outcome):
+    (found,) = [c for c in outcome.record.checks if c.name == LOOK_AHEAD_CHECK]
+    return found
+
+
+@pytest.fixture
+def workspace(either_workspace):
+    for key in (DAY, NEXT):
+        build_partition(either_workspace, BARS, key)
+    return either_workspace
+
+
+def test_a_proof_is_made_once_for_a_code_version(workspace):
+    first = build_partition(workspace, HONEST, DAY, cuts=3)
+    later = build_partition(workspace, HONEST, NEXT, cuts=3)
+    assert check_of(first).detail.startswith("proved here: 6 cuts, ")
+    assert first.record.notes["proof"]["verdict"] == "holds"
+    assert check_of(later).detail == f"the same code was proved on continuous_bars {DAY} with 6 cuts"
+    assert "proof" not in later.record.notes
+    changed = replace(HONEST, modules=(*HONEST.modules, "analysis.vwap"))
+    assert check_of(build_partition(workspace, changed, NEXT, cuts=3)).detail.startswith("proved here")
+
+
+def test_a_leak_fails_the_partition_and_every_later_one_of_the_code(workspace):
+    first = build_partition(workspace, LEAKING, DAY, cuts=3)
+    assert first.status is Status.FAILED
+    assert "adjustment_ticks of the row known at 2025-01-06" in check_of(first).detail
+    later = build_partition(workspace, LEAKING, NEXT, cuts=3)
+    assert later.status is Status.FAILED
+    assert f"the same code looks ahead on continuous_bars {DAY}" in check_of(later).detail
+    mended = build_partition(workspace, HONEST, DAY, cuts=3)
+    assert mended.status is Status.BUILT
+
+
+def test_the_proof_of_a_partition_is_made_again_when_it_is_built_again(workspace):
+    build_partition(workspace, HONEST, DAY, cuts=3)
+    again = build_partition(workspace, HONEST, DAY, cuts=3, force=True)
+    assert check_of(again).detail.startswith("proved here")
+
+
+def test_a_builder_that_refuses_every_cut_proves_nothing_and_warns(workspace):
+    def fussy(inputs):
+        if inputs.read("bars").height < 12 or type(inputs).__name__ == "PrefixInputs":
+            raise ValueError("a whole session is needed")
+        return HONEST.compute(inputs)
+
+    outcome = build_partition(workspace, replace(HONEST, compute=fussy), DAY, cuts=3)
+    assert outcome.status is Status.BUILT
+    found = check_of(outcome)
+    assert not found.passed
+    assert not found.blocking
+    assert "a whole session is needed" in found.detail
+
+
+def test_a_blocked_build_proves_nothing(workspace):
+    saturday = PartitionKey("SIM_ES", "2025-01-08")
+    outcome = build_partition(workspace, HONEST, saturday, cuts=3)
+    assert outcome.status is Status.BLOCKED
+    assert outcome.record.checks == ()
+
+
+def test_nonsense_holds_the_contract_and_is_other_in_every_price_and_size():
+    frame = bars_frame()
+    nonsense = perturbed(frame, 0.25, 7)
+    assert breaches("bars", nonsense) == []
+    for column in ("event_ts", "known_at", "trades", "bar_seconds"):
+        assert nonsense[column].equals(frame[column])
+    assert (nonsense["volume"] > frame["volume"]).all()
+    assert (nonsense["close_ticks"] != frame["close_ticks"]).sum() >= frame.height - 2
+    assert (nonsense["close"] == nonsense["close_ticks"] * 0.25).all()
+    assert perturbed(frame, 0.25, 7).equals(nonsense)
+    assert not perturbed(frame, 0.25, 8).equals(nonsense)
+
+
+def test_prices_stay_above_nothing():
+    low = bars_frame().with_columns(pl.col("^.*_ticks$") - 19_999)
+    assert perturbed(low, 0.25, 3)["low_ticks"].min() >= 1
+
+
+def test_cuts_lie_where_rows_become_known_and_every_kind_takes_its_turn():
+    known = [START + timedelta(minutes=i) for i in range(50)]
+    frame = pl.DataFrame({"known_at": known, "kind": ["rare"] + ["often"] * 49})
+    cuts = choose_cuts(frame, 20, 5)
+    stamps = {int(at.timestamp() * 1_000_000) for at in known}
+    assert len(cuts) == len(set(cuts)) == 20
+    assert cuts[0] in stamps
+    assert cuts[1] not in stamps
+    assert min(stamps) in cuts, "the one row of the rare kind"
+    assert choose_cuts(frame.clear(), 20, 5) == []
+
+
+def test_a_difference_names_the_row_the_column_and_both_values():
+    whole = bars_frame(4)
+    assert first_difference(whole, whole.clone()) is None
+    other = whole.with_columns(delta=pl.Series([0.0, 0.0, 1.5, 0.0]))
+    found = first_difference(whole, other).of("bars", int(START.timestamp() * 1e6), "truncated")
+    assert (found.column, found.whole, found.part) == ("delta", "0.0", "1.5")
+    assert "known at 2025-01-06 00:03:00.000000 UTC is 0.0 in the table and 1.5" in str(found)
+    assert first_difference(whole, whole[:3]).column == ROW
+    assert first_difference(whole[:3], whole).whole == ABSENT
+
+
+def test_the_sign_of_nothing_and_what_is_no_number_count():
+    whole = bars_frame(2)
+    assert first_difference(whole, whole.with_columns(delta=pl.lit(-0.0))).column == "delta"
+    nan = whole.with_columns(vwap=pl.lit(float("nan")))
+    assert first_difference(nan, nan.clone()) is None
+    assert first_difference(nan, whole).column == "vwap"
