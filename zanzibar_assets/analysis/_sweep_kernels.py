@@ -77,11 +77,14 @@ def level_outcomes(
     """Outcome of each level: ``span`` (start, known, what, extreme), ``volumes`` (beyond, same side, delta).
 
     A level acts on trades ``armed[k] <= i``; one not penetrated before trade ``disarmed[k]`` never is.
-    ``span[k, 0]`` is the penetrating trade or -1; ``span[k, 2]`` is NONE while undecided.
+    ``span[k, 0]`` is the penetrating trade or -1 (one that is given stays); ``span[k, 2]`` is NONE while
+    undecided.
     """
     for k in range(len(levels)):
         reach = levels[k] + sides[k] * min_pen
-        start = _first_beyond(price, lows, highs, armed[k], disarmed[k], sides[k], reach)
+        start = span[k, 0]
+        if start < 0:
+            start = _first_beyond(price, lows, highs, armed[k], disarmed[k], sides[k], reach)
         span[k, 0], span[k, 2] = start, NONE
         if start >= 0:
             _outcome(

@@ -7,43 +7,37 @@ import numpy as np
 from zanzibar_assets.analysis._records import Floats, Ints
 from zanzibar_assets.analysis.book import Book, rows_known
 from zanzibar_assets.analysis.engine import Attr
-from zanzibar_assets.analysis.level_sweeps import Levels, Outcomes
 from zanzibar_assets.analysis.tick_sweeps import Trades
 
 NOTHING: dict[str, Attr] = {"depth_before": None, "depth_after": None, "pulled": None}
-
-
-def resting_before_and_after(
-    trades: Trades, book: Book, levels: Levels, done: Outcomes, decided: Ints
-) -> list[dict[str, Attr]]:
-    """For each decided level: lots resting beyond it on its side among the visible levels of the book.
-
-    ``depth_before`` in the book known strictly before the penetrating trade, ``depth_after`` in the one
-    known at the outcome; ``pulled`` sums, over prices beyond the level seen before and still in view,
-    what vanished beyond what aggressors of that side took there. None without a sound live book.
-    """
-    found = [dict(NOTHING) for _ in decided]
-    if len(book) == 0 or len(decided) == 0:
-        return found
-    before = _side_at(book, trades.ts_us[done.start[decided]], levels.side[decided], strictly=True)
-    after = _side_at(book, trades.ts_us[done.end[decided]], levels.side[decided], strictly=False)
-    for k, level in enumerate(decided.tolist()):
-        side, price = int(levels.side[level]), int(levels.price[level])
-        old, new = before[k], after[k]
-        found[k]["depth_before"] = None if old is None else _beyond(old, side, price)
-        found[k]["depth_after"] = None if new is None else _beyond(new, side, price)
-        if old is not None and new is not None:
-            part = slice(int(done.start[level]), int(done.end[level]) + 1)
-            taken = _taken(trades, part, side)
-            found[k]["pulled"] = _pulled(old, new, taken, side, price)
-    return found
 
 
 Resting = dict[int, float]
 """Visible size by price of one side of the book."""
 
 
-def _side_at(book: Book, at_us: Ints, sides: Ints, *, strictly: bool) -> list[Resting | None]:
+def depths(
+    before: Resting | None, after: Resting | None, trades: Trades, part: slice, side: int, level: int
+) -> dict[str, Attr]:
+    """Lots resting beyond a level on its side among the visible levels of the book.
+
+    ``depth_before`` in the book known strictly before the penetrating trade, ``depth_after`` in the one
+    known at the outcome; ``pulled`` sums, over prices beyond the level seen before and still in view,
+    what vanished beyond what aggressors of that side took there (``part`` of the trades: from the
+    penetration to the outcome). None without a sound live book.
+    """
+    found = dict(NOTHING)
+    found["depth_before"] = None if before is None else _beyond(before, side, level)
+    found["depth_after"] = None if after is None else _beyond(after, side, level)
+    if before is not None and after is not None:
+        found["pulled"] = _pulled(before, after, _taken(trades, part, side), side, level)
+    return found
+
+
+def side_at(book: Book, at_us: Ints, sides: Ints, *, strictly: bool) -> list[Resting | None]:
+    """What rested on a side of the book known at (or ``strictly`` before) each time; None without one."""
+    if len(book) == 0 or len(at_us) == 0:
+        return [None] * len(at_us)
     order = np.argsort(at_us, kind="stable")
     row, live = np.empty(len(at_us), np.int64), np.empty(len(at_us), np.bool_)
     row[order], live[order] = rows_known(book.known_us, at_us[order], strictly=strictly)

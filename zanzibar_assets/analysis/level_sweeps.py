@@ -35,6 +35,10 @@ class Levels:
     def __len__(self) -> int:
         return len(self.price)
 
+    def columns(self) -> tuple[Ints, Ints, Ints, Ints]:
+        """Prices, sides, and the times from and until which they are armed."""
+        return self.price, self.side, self.known_us, self.retired_us
+
 
 @dataclass(frozen=True, slots=True)
 class Outcomes:
@@ -52,16 +56,24 @@ class Outcomes:
     delta_extreme: Floats
 
 
-def level_outcomes(trades: Trades, levels: Levels, params: TickSweepParams) -> Outcomes:
-    """Outcome of every level over the trades."""
+def level_outcomes(
+    trades: Trades, levels: Levels, params: TickSweepParams, start: Ints | None = None, first: int = 0
+) -> Outcomes:
+    """Outcome of every level over the trades.
+
+    ``start`` holds the penetrating trade of levels that were penetrated before (-1: none yet), the
+    others act on trades from ``first`` on.
+    """
     from zanzibar_assets.analysis import _sweep_kernels as kernels
 
     blocks = -(-len(trades) // kernels.BLOCK)
     lows, highs = np.empty(blocks, np.int64), np.empty(blocks, np.int64)
     kernels.block_ranges(trades.price, lows, highs)
-    armed = np.searchsorted(trades.ts_us, levels.known_us, side="right")
+    armed = np.maximum(np.searchsorted(trades.ts_us, levels.known_us, side="right"), first)
     disarmed = np.searchsorted(trades.ts_us, levels.retired_us, side="right")
     span, volumes = np.full((len(levels), 4), -1, np.int64), np.zeros((len(levels), 3))
+    if start is not None:
+        span[:, 0] = start
     kernels.level_outcomes(
         trades.ts_us, trades.price, trades.size, trades.side.astype(np.int64), lows, highs,
         levels.price, levels.side, armed, disarmed,
@@ -96,20 +108,21 @@ def print_runs(trades: Trades, params: BookSweepParams) -> Runs:
     return Runs(span[:count, 0], span[:count, 1], quantity[:count], run_of)
 
 
-def stop_runs(trades: Trades, runs: Runs, levels: Levels, start: Ints) -> list[tuple[int, int, int]]:
+def stop_runs(
+    trades: Trades, runs: Runs, price: Ints, side: Ints, start: Ints
+) -> list[tuple[int, int, int]]:
     """(level, run, known trade) of levels whose first penetration is part of a run from before it.
 
-    ``start`` is each level's penetrating trade (-1: none). A stop run is known when both the run
-    and the penetration are.
+    ``start`` is the penetrating trade of each level. A stop run is known when both the run and the
+    penetration are.
     """
-    run_number = {int(first): number for number, first in enumerate(runs.start)}
+    run_number = {first: number for number, first in enumerate(runs.start.tolist())}
     found = []
-    for level in np.flatnonzero(start >= 0).tolist():
-        trade = int(start[level])
+    for level, trade in enumerate(start.tolist()):
         first = int(runs.run_of[trade])
         run = run_number.get(first)
-        if run is None or trades.side[trade] != levels.side[level]:
+        if run is None or trades.side[trade] != side[level]:
             continue
-        if levels.side[level] * (trades.price[first] - levels.price[level]) <= 0:
+        if side[level] * (trades.price[first] - price[level]) <= 0:
             found.append((level, run, max(trade, int(runs.known[run]))))
     return found

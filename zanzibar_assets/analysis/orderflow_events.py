@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import polars as pl
 
-from zanzibar_assets.analysis._records import bar_of_record, load_records, micros
+from zanzibar_assets.analysis._records import bar_of_record, load_records
 from zanzibar_assets.analysis.absorption import AbsorptionParams, RefillParams
 from zanzibar_assets.analysis.book import Book, load_book
 from zanzibar_assets.analysis.engine import Attr
 from zanzibar_assets.analysis.events import Definition, digest
-from zanzibar_assets.analysis.level_book import resting_before_and_after
-from zanzibar_assets.analysis.level_sweeps import Levels, Runs, level_outcomes, print_runs, stop_runs
+from zanzibar_assets.analysis.level_sweeps import Runs, print_runs
+from zanzibar_assets.analysis.level_watch import NEVER_US, LevelWatch, Outcome, StopRun
 from zanzibar_assets.analysis.prints import Found, PrintStage
-from zanzibar_assets.analysis.tick_sweeps import BookSweepParams, TickSweepParams
+from zanzibar_assets.analysis.tick_sweeps import BookSweepParams, TickSweepParams, Trades
+from zanzibar_assets.analysis.trade_tail import TradeBlock
 from zanzibar_assets.config import Config
 from zanzibar_assets.contracts.registry import conform, empty
 from zanzibar_assets.instruments import Instrument
@@ -25,7 +27,6 @@ from zanzibar_assets.vocabulary import EVENT_TS, KNOWN_AT
 
 TABLE = "orderflow_events"
 VERSION = 1
-NEVER_US = np.iinfo(np.int64).max
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,35 +70,6 @@ class _Event:
     attrs: dict[str, Attr]
 
 
-def watched_levels(sweeps: pl.DataFrame, sweeps_history: pl.DataFrame) -> tuple[Levels, list[str]]:
-    """Levels and pools to watch in a session and their event ids.
-
-    Of earlier sessions those pools that nothing superseded, took, swept or accepted by their end. A
-    pool that a larger one replaces is armed until that one is known.
-    """
-    columns = ["event_id", "kind", "dir", "level_ticks", "ref_id", KNOWN_AT]
-    past, own = sweeps_history.select(columns), sweeps.select(columns)
-    settled = past["ref_id"].drop_nulls().implode()
-    rows = pl.concat(
-        [
-            past.filter((pl.col("kind") == "pool") & ~pl.col("event_id").is_in(settled)),
-            own.filter(pl.col("kind").is_in(["level", "pool"]) & (pl.col("dir") != 0)),
-        ]
-    ).unique("event_id", keep="first", maintain_order=True)
-    larger = own.filter((pl.col("kind") == "pool") & pl.col("ref_id").is_not_null()).select(
-        pl.col("ref_id").alias("event_id"), retired=pl.col(KNOWN_AT).to_physical()
-    )
-    rows = rows.join(larger.group_by("event_id").agg(pl.col("retired").min()), "event_id", "left",
-                     maintain_order="left")  # fmt: skip
-    levels = Levels(
-        rows["level_ticks"].to_numpy(),
-        rows["dir"].cast(pl.Int64).to_numpy(),
-        micros(rows, KNOWN_AT),
-        rows["retired"].fill_null(NEVER_US).to_numpy(),
-    )
-    return levels, rows["event_id"].to_list()
-
-
 def build_orderflow_events(
     clean_ticks: pl.DataFrame,
     clean_dom: pl.DataFrame,
@@ -115,65 +87,95 @@ def build_orderflow_events(
     records = load_records(clean_ticks).traded()
     if bars.is_empty() or records.is_bar.all():
         return empty(TABLE)
-    params = OrderflowParams.of(config)
-    stage, index, book = PrintStage(instrument), bar_of_record(records, bars), load_book(clean_dom)
-    least = stage.bars(records, index, bars.height).least[index]
-    prints = stage.feed(records, least, book, slice(0, len(book)))
-    levels, ids = watched_levels(sweeps, sweeps_history)
-    runs = print_runs(prints.block.trades, params.run)
-    found = [
-        *_level_events(prints, book, levels, ids, runs, params),
-        *_run_events(prints, runs, params),
-        *_absorption_events(prints),
-        *_refill_events(prints, book),
-    ]
-    return _frame(found, params, instrument)
+    prints, index, book = PrintStage(instrument), bar_of_record(records, bars), load_book(clean_dom)
+    least = prints.bars(records, index, bars.height).least[index]
+    stage = EventStage(instrument, config, sweeps_history)
+    return stage.feed(prints.feed(records, least, book, slice(0, len(book))), book, sweeps, NEVER_US)
 
 
-def _level_events(
-    prints: Found, book: Book, levels: Levels, ids: list[str], runs: Runs, params: OrderflowParams
-) -> list[_Event]:
-    trades = prints.block.trades
-    done = level_outcomes(trades, levels, params.level)
-    decided = np.flatnonzero(done.what > 0)
-    rested = resting_before_and_after(trades, book, levels, done, decided)
+class EventStage:
+    """Events of trades and updates as they become known."""
+
+    def __init__(self, instrument: Instrument, config: Config, sweeps_history: pl.DataFrame) -> None:
+        self.instrument, self.params = instrument, OrderflowParams.of(config)
+        self.watch = LevelWatch(sweeps_history, self.params.level)
+        self.run_start = 0
+
+    def feed(self, found: Found, book: Book, sweeps: pl.DataFrame, through_us: int) -> pl.DataFrame:
+        """OrderflowEvents known by ``through_us`` of what the stage of prints found.
+
+        ``sweeps`` are LiquiditySweeps not given before; a level acts on trades after it was known.
+        """
+        block = found.block
+        self.watch.add(sweeps)
+        runs = print_runs(block.trades, self.params.run)
+        outcomes, ran = self.watch.feed(block, runs, book, through_us)
+        self.run_start = int(runs.run_of[-1]) if len(block.trades) else 0
+        events = [
+            *_level_events(block.trades, outcomes),
+            *_stop_run_events(block.trades, ran),
+            *_run_events(block, runs, self.params),
+            *_absorption_events(found),
+            *_refill_events(found, book),
+        ]
+        return _frame(events, self.params, self.instrument)
+
+    @property
+    def needs(self) -> int:
+        """First trade that the next call needs."""
+        return self.watch.needs(self.run_start)
+
+    def dropped(self, count: int) -> None:
+        """The first ``count`` trades are left out of the next call."""
+        self.watch.dropped(count)
+        self.run_start -= count
+
+    def snapshot(self) -> dict[str, Any]:
+        """State for JSON."""
+        return {"watch": self.watch.snapshot(), "run_start": self.run_start}
+
+    def restore(self, saved: Mapping[str, Any]) -> None:
+        """Take the state of a snapshot."""
+        self.watch.restore(saved["watch"])
+        self.run_start = int(saved["run_start"])
+
+
+def _level_events(trades: Trades, outcomes: list[Outcome]) -> list[_Event]:
     events = []
-    for k, depth in zip(decided.tolist(), rested, strict=True):
-        side, level, extreme = int(levels.side[k]), int(levels.price[k]), int(done.extreme[k])
-        start, end, swept = int(done.start[k]), int(done.end[k]), done.what[k] == 1
-        attrs: dict[str, Attr] = {
-            "extreme_ticks": extreme,
-            "depth_ticks": abs(extreme - level),
-            "dwell_us": int(trades.ts_us[end] - trades.ts_us[start]),
-            "vol_beyond": float(done.beyond[k]),
-            "aggr_vol_beyond": float(done.same_side[k]),
-            "delta_extreme": float(done.delta_extreme[k]),
-            **depth,
-        }
-        kind, direction = ("level_sweep", -side) if swept else ("level_accept", side)
-        edges = min(level, extreme), max(level, extreme)
-        times = int(trades.ts_us[start]), int(trades.ts_us[end])
-        events.append(_Event(kind, direction, *times, level, *edges, ids[k], attrs))
-    for k, run, known in stop_runs(trades, runs, levels, done.start):
-        first, level = int(runs.start[run]), int(levels.price[k])
-        reached = int(trades.price[known])
-        edges = min(level, reached), max(level, reached)
-        times = int(trades.ts_us[first]), int(trades.ts_us[known])
-        quantity = float(trades.size[first : known + 1].sum())
-        attrs = {"qty": quantity, "from_ticks": int(trades.price[first]), "depth_ticks": abs(reached - level)}
-        events.append(_Event("stop_run", int(levels.side[k]), *times, level, *edges, ids[k], attrs))
+    for outcome in outcomes:
+        hit, extreme = outcome.hit, outcome.extreme
+        kind, direction = ("level_sweep", -hit.side) if outcome.swept else ("level_accept", hit.side)
+        edges = min(hit.price, extreme), max(hit.price, extreme)
+        times = int(trades.ts_us[hit.start]), int(trades.ts_us[outcome.end])
+        events.append(_Event(kind, direction, *times, hit.price, *edges, hit.event_id, outcome.attrs))
     return events
 
 
-def _run_events(prints: Found, runs: Runs, params: OrderflowParams) -> list[_Event]:
-    trades, levels = prints.block.trades, params.run.min_levels
+def _stop_run_events(trades: Trades, ran: list[StopRun]) -> list[_Event]:
+    events = []
+    for run in ran:
+        level, reached = run.hit.price, int(trades.price[run.known])
+        attrs: dict[str, Attr] = {
+            "qty": float(np.cumsum(trades.size[run.first : run.known + 1])[-1]),
+            "from_ticks": int(trades.price[run.first]),
+            "depth_ticks": abs(reached - level),
+        }
+        edges = min(level, reached), max(level, reached)
+        times = int(trades.ts_us[run.first]), int(trades.ts_us[run.known])
+        events.append(_Event("stop_run", run.hit.side, *times, level, *edges, run.hit.event_id, attrs))
+    return events
+
+
+def _run_events(block: TradeBlock, runs: Runs, params: OrderflowParams) -> list[_Event]:
+    trades, levels, new = block.trades, params.run.min_levels, runs.known >= block.first
+    start, known = runs.start[new], runs.known[new]
     columns = (
-        trades.side[runs.start],
-        trades.ts_us[runs.start],
-        trades.ts_us[runs.known],
-        trades.price[runs.start],
-        trades.price[runs.known],
-        runs.quantity,
+        trades.side[start],
+        trades.ts_us[start],
+        trades.ts_us[known],
+        trades.price[start],
+        trades.price[known],
+        runs.quantity[new],
     )
     return [
         _Event("book_sweep", side, event_us, known_us, end, min(first, end), max(first, end), None,

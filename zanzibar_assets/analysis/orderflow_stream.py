@@ -28,6 +28,7 @@ from zanzibar_assets.analysis.book import Book
 from zanzibar_assets.analysis.book_models import load_models
 from zanzibar_assets.analysis.book_tail import BookTail
 from zanzibar_assets.analysis.liquidity import LiquidityStage
+from zanzibar_assets.analysis.orderflow_events import EventStage
 from zanzibar_assets.analysis.prints import Found, PrintStage
 from zanzibar_assets.analysis.running import frame_of, frame_state, in_order
 from zanzibar_assets.analysis.vwap import VwapStage
@@ -47,14 +48,21 @@ class StreamRows(NamedTuple):
     bars: pl.DataFrame
     liquidity_features: pl.DataFrame
     vwap: pl.DataFrame
+    orderflow_events: pl.DataFrame
 
 
 class OrderflowStream:
-    """Bars, order-flow features and VWAP of one instrument's session."""
+    """Bars, order-flow features, VWAP and events of single trades of one instrument's session."""
 
     def __init__(
-        self, instrument: Instrument, window: SessionWindow, config: Config, book_models: pl.DataFrame
+        self,
+        instrument: Instrument,
+        window: SessionWindow,
+        config: Config,
+        book_models: pl.DataFrame,
+        sweeps_history: pl.DataFrame,
     ) -> None:
+        """Stream of a session; ``book_models`` and ``sweeps_history`` are what its builders take."""
         models = load_models(book_models)
         made_of = [instrument.id, window.session, config.analysis.model_dump(), book_models.to_dicts()]
         self.mark = stable_hash(str(made_of))
@@ -65,29 +73,39 @@ class OrderflowStream:
         self.prints = PrintStage(instrument)
         self.features = LiquidityStage(models, instrument, config.analysis)
         self.vwap = VwapStage(instrument, config)
+        self.events = EventStage(instrument, config, sweeps_history)
 
     def feed(
-        self, clean_ticks: pl.DataFrame, clean_dom: pl.DataFrame, through_us: int | None = None
+        self,
+        clean_ticks: pl.DataFrame,
+        clean_dom: pl.DataFrame,
+        sweeps: pl.DataFrame | None = None,
+        through_us: int | None = None,
     ) -> StreamRows:
-        """Rows that new ticks and book updates make known, in the tables' order.
+        """Rows that new ticks, book updates and levels make known, in the tables' order.
 
         Each block holds new rows in the order known. ``through_us`` says that all that is known by that
         time has been given; without it that is the last stamp given so far less a microsecond: more rows
         of the same stamp may follow in the next block. Rows known later may be in a block, they wait.
+        ``sweeps`` are new LiquiditySweeps; a level acts on trades after it was known, so it may come with
+        the block after the one whose bars made it, if that one went through the bar's close and no further.
         Raises ContractError for rows known by a time that was already said to be complete.
         """
         before_us, through_us = self.through_us, self._complete(clean_ticks, clean_dom, through_us)
         in_order(micros(clean_ticks, KNOWN_AT), before_us, "ticks")
+        levels = empty("liquidity_sweeps") if sweeps is None else sweeps
+        in_order(micros(levels, KNOWN_AT), before_us - 1, "liquidity_sweeps")
         book, rows = self.book.join(clean_dom, before_us, through_us)
         closed = self.bars.feed(clean_ticks, through_us)
         records = self._known(clean_ticks, through_us)
-        found, found_rows = self._decide(closed, records, book, rows)
+        found, of_bars = self._decide(closed, records, book, rows)
+        events = self.events.feed(found, book, levels, through_us)
         self._forget(found, book)
-        return found_rows
+        return StreamRows(*of_bars, events)
 
     def finish(self) -> StreamRows:
         """Rows of the session's last bars: nothing follows."""
-        return self.feed(empty("clean_ticks"), empty("clean_dom"), NEVER_US)
+        return self.feed(empty("clean_ticks"), empty("clean_dom"), through_us=NEVER_US)
 
     def _complete(self, clean_ticks: pl.DataFrame, clean_dom: pl.DataFrame, through_us: int | None) -> int:
         for frame in (clean_ticks, clean_dom):
@@ -114,27 +132,27 @@ class OrderflowStream:
 
     def _decide(
         self, closed: ClosedBars, records: Records, book: Book, rows: slice
-    ) -> tuple[Found, StreamRows]:
+    ) -> tuple[Found, tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]]:
         bars, of_bars = closed.bars, load_records(closed.rows).traded()
         if bars.is_empty():
             least = self.prints.next_least[np.zeros(len(records), np.int64)]
             found = self.prints.feed(records, least, book, rows)
             self.features.saw(found, book)
-            return found, StreamRows(bars, empty("liquidity_features"), empty("vwap"))
+            return found, (bars, empty("liquidity_features"), empty("vwap"))
         prints = self.prints.bars(of_bars, bar_of_record(of_bars, bars), bars.height)
         index = np.searchsorted(micros(bars, EVENT_TS), records.ts_us, side="right") - 1
         index = np.where(records.ts_us < closed.ends_us, index, bars.height)
         found = self.prints.feed(records, prints.least[index], book, rows)
         self.features.saw(found, book)
         features = self.features.feed(bars, closed.rows, book, prints)
-        return found, StreamRows(bars, features, self.vwap.feed(bars, closed.rows))
+        return found, (bars, features, self.vwap.feed(bars, closed.rows))
 
     def _forget(self, found: Found, book: Book) -> None:
         """Drop what nothing that can still come looks back on."""
         since_us = self.bars.next_open_us(self.through_us)
         self.features.spreads.settle(book, since_us - 1)
         self.book.keep(book, since_us)
-        self.prints.keep(found.block, len(found.block.trades))
+        self.events.dropped(self.prints.keep(found.block, self.events.needs))
 
     def snapshot(self) -> dict[str, Any]:
         """State as a document that ``json.dumps`` takes."""
@@ -163,5 +181,5 @@ class OrderflowStream:
         return self
 
     def _stages(self) -> dict[str, Any]:
-        names = ("bars", "book", "prints", "features", "vwap")
+        names = ("bars", "book", "prints", "features", "vwap", "events")
         return {name: getattr(self, name) for name in names}

@@ -2,6 +2,7 @@
 
 import json
 from functools import cache
+from itertools import pairwise
 
 import numpy as np
 import polars as pl
@@ -9,6 +10,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from zanzibar_assets.analysis.liquidity import build_liquidity_features
+from zanzibar_assets.analysis.orderflow_events import build_orderflow_events
 from zanzibar_assets.analysis.orderflow_stream import OrderflowStream, StreamRows
 from zanzibar_assets.analysis.vwap import build_vwap
 from zanzibar_assets.contracts.registry import empty
@@ -24,7 +26,7 @@ from zanzibar_assets_tests.builders.market import (
     random_ticks,
     window,
 )
-from zanzibar_assets_tests.builders.orderflow import busy_session, fitted_models
+from zanzibar_assets_tests.builders.orderflow import busy_session, fitted_models, levels_frame
 
 W = window(hours=2)
 NO_BOOK = empty("clean_dom")
@@ -35,12 +37,21 @@ def known_us(frame):
     return frame["known_at"].to_physical().to_numpy()
 
 
+def sweeps_of(ticks, within):
+    """The session's levels and pools, and earlier ones."""
+    low, high = int(ticks["price_ticks"].min()), int(ticks["price_ticks"].max())
+    past = levels_frame(6, 20, window(-1), low, high).with_columns(session=pl.lit("before"))
+    return levels_frame(5, 60, within, low, high), past
+
+
 def tables(ticks, dom, within=W, instrument=ES):
+    sweeps, past = sweeps_of(ticks, within)
     bars = bars_of(ticks, within, instrument)
     return {
         "bars": bars,
         "liquidity_features": build_liquidity_features(ticks, dom, bars, fitted_models(), instrument, CONFIG),
         "vwap": build_vwap(ticks, bars, instrument, CONFIG),
+        "orderflow_events": build_orderflow_events(ticks, dom, bars, sweeps, past, instrument, CONFIG),
     }
 
 
@@ -62,29 +73,28 @@ def session(name):
     return ticks, dom, within, instrument, tables(ticks, dom, within, instrument)
 
 
-def blocks(ticks, dom, cuts):
-    """Ticks and updates in one line of time, cut anywhere: also between rows of one stamp."""
-    stamps = np.concatenate((known_us(ticks), known_us(dom)))
-    order = np.lexsort((np.arange(len(stamps)), stamps))
-    of_ticks = np.concatenate(([0], np.cumsum(order < len(known_us(ticks)))))
-    edges = [0, *sorted(cuts), len(stamps)]
-    for start, stop in zip(edges, edges[1:], strict=False):
-        first, last = of_ticks[start], of_ticks[stop]
-        yield ticks[first:last], dom[start - first : stop - last]
+def blocks(frames, cuts):
+    """Frames in one line of time, cut anywhere: also between rows of one stamp."""
+    stamps = np.concatenate([known_us(frame) for frame in frames])
+    of = np.repeat(np.arange(len(frames)), [frame.height for frame in frames])
+    line = of[np.lexsort((np.arange(len(stamps)), stamps))]
+    counts = [np.concatenate(([0], np.cumsum(line == k))) for k in range(len(frames))]
+    for start, stop in pairwise([0, *sorted(cuts), len(stamps)]):
+        yield [frame[int(n[start]) : int(n[stop])] for frame, n in zip(frames, counts, strict=True)]
 
 
-def streamed(name, cuts, by_json=True, look=lambda stream: None):
-    ticks, dom, within, instrument, _ = session(name)
+def fresh(name):
+    ticks, _, within, instrument, _ = session(name)
+    return OrderflowStream(instrument, within, CONFIG, fitted_models(), sweeps_of(ticks, within)[1])
 
-    def fresh():
-        return OrderflowStream(instrument, within, CONFIG, fitted_models())
 
-    stream, parts = fresh(), []
-    for block in blocks(ticks, dom, cuts):
+def streamed(name, cuts, by_json=True):
+    ticks, dom, within, _, _ = session(name)
+    stream, parts = fresh(name), []
+    for block in blocks([ticks, dom, sweeps_of(ticks, within)[0]], cuts):
         parts.append(stream.feed(*block))
-        look(stream)
         if by_json:
-            stream = fresh().restore(json.loads(json.dumps(stream.snapshot(), allow_nan=False)))
+            stream = fresh(name).restore(json.loads(json.dumps(stream.snapshot(), allow_nan=False)))
     parts.append(stream.finish())
     return StreamRows(*(pl.concat(column) for column in zip(*parts, strict=True)))
 
@@ -97,7 +107,7 @@ def assert_same(name, got):
 def cuts_of(name, seed):
     rng = np.random.default_rng(seed)
     ticks, dom = session(name)[:2]
-    rows = ticks.height + dom.height
+    rows = ticks.height + dom.height + 60
     return rng.integers(0, rows + 1, int(rng.choice([1, 2, 5, 20]))).tolist()
 
 
@@ -106,6 +116,8 @@ def test_the_session_shows_every_column():
     for table in ("liquidity_features", "vwap"):
         for column in whole[table].columns:
             assert whole[table][column].drop_nulls().len() > 0 or column == "fit_reason", column
+    kinds = {"level_sweep", "level_accept", "book_sweep", "stop_run", "absorption", "refill"}
+    assert set(whole["orderflow_events"]["kind"]) == kinds
     for column in ("absorption_bid", "absorption_ask", "refill_bid", "refill_ask"):
         assert (whole["liquidity_features"][column] > 0).any(), column
 
@@ -119,7 +131,7 @@ def test_any_blocks_with_a_snapshot_at_every_border(name, seed):
 @pytest.mark.parametrize("by_json", [False, True])
 def test_record_by_record(by_json):
     ticks, dom = session("tiny")[:2]
-    assert_same("tiny", streamed("tiny", range(ticks.height + dom.height), by_json))
+    assert_same("tiny", streamed("tiny", range(ticks.height + dom.height + 60), by_json))
 
 
 def test_one_block():
@@ -128,16 +140,16 @@ def test_one_block():
 
 
 def test_rows_come_as_soon_as_their_time_is_complete():
-    ticks, dom, within, instrument, whole = session("random")
-    stream = OrderflowStream(instrument, within, CONFIG, fitted_models())
+    ticks, dom, within, _, whole = session("random")
+    stream = fresh("random")
     for minute in range(20, 41):
         at = within.open_us + minute * 60 * SECOND
-        rows = stream.feed(*(between(frame, stream.through_us, at) for frame in (ticks, dom)), at)
+        rows = stream.feed(*(between(frame, stream.through_us, at) for frame in (ticks, dom)), through_us=at)
         expected = between(whole["bars"], at - 60 * SECOND, at) if minute > 20 else None
         if expected is not None:
             assert_frame_equal(rows.bars, expected)
     with pytest.raises(ContractError, match="later time"):
-        stream.feed(empty("clean_ticks"), NO_BOOK, at - 1)
+        stream.feed(empty("clean_ticks"), NO_BOOK, through_us=at - 1)
     with pytest.raises(ContractError, match="ticks"):
         stream.feed(between(ticks, at - 60 * SECOND, at), NO_BOOK)
     with pytest.raises(ContractError, match="book updates"):
@@ -150,9 +162,9 @@ def between(frame, after_us, until_us):
 
 
 def test_a_snapshot_of_another_fit_is_refused():
-    made = OrderflowStream(ES, W, CONFIG, fitted_models()).snapshot()
+    past = sweeps_of(session("busy")[0], W)[1]
     with pytest.raises(ContractError, match="snapshot"):
-        OrderflowStream(ES, W, CONFIG, empty("book_models")).restore(made)
+        OrderflowStream(ES, W, CONFIG, empty("book_models"), past).restore(fresh("busy").snapshot())
 
 
 def state_size(hours):
@@ -160,8 +172,9 @@ def state_size(hours):
     within, sizes = window(hours=hours), []
     ticks, dom = random_ticks(7, 600 * hours, within), random_book(8, 900 * hours, within)
     ticks = ticks.with_columns(price_ticks=19_000 + pl.col("price_ticks") % 40)
-    stream = OrderflowStream(ES, within, CONFIG, fitted_models())
-    for block in blocks(ticks, dom, range(200, ticks.height + dom.height, 200)):
+    past = empty("liquidity_sweeps").with_columns(session=pl.lit("before"))
+    stream = OrderflowStream(ES, within, CONFIG, fitted_models(), past)
+    for block in blocks([ticks, dom], range(200, ticks.height + dom.height, 200)):
         stream.feed(*block)
         sizes.append(len(json.dumps(stream.snapshot())))
     return max(sizes[len(sizes) // (2 * hours) :])
