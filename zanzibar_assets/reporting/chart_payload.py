@@ -129,7 +129,6 @@ def _anchored(anchored: pl.DataFrame, base: int) -> dict[str, Any]:
         found[name] = {
             "k": own.select(_us("known_at", base)).to_series().to_list(),
             "a": own.select(changes).to_series().to_list(),
-            "anchored_at": own.select(_us("anchor_event_ts", base)).to_series().to_list(),
             **_rounded(own, ("vwap", "upper_1", "lower_1")),
         }
     return found

@@ -124,7 +124,10 @@ def vwap(bars: pl.DataFrame) -> pl.DataFrame:
             "event_ts", "known_at", vwap=price, sd=pl.lit(1.0), upper_1=price + 1, lower_1=price - 1,
             upper_2=price + 2, lower_2=price - 2, rolling_vwap=price, poc_ticks="close_ticks",
             vah_ticks=pl.col("close_ticks") + 4, val_ticks=pl.col("close_ticks") - 4,
-            price_basis=pl.lit("ticks"),
+            price_basis=pl.lit("ticks"), rolling_sd=pl.lit(0.5), rolling_upper_1=price + 0.5,
+            rolling_lower_1=price - 0.5, rolling_upper_2=price + 1, rolling_lower_2=price - 1,
+            hvn_above_ticks=pl.col("close_ticks") + 2, hvn_below_ticks=pl.col("close_ticks") - 2,
+            lvn_above_ticks=pl.col("close_ticks") + 3, lvn_below_ticks=pl.col("close_ticks") - 3,
         ).to_dicts(),
     )  # fmt: skip
 

@@ -62,8 +62,8 @@
     const lines = [
       "<b>" + safe(word("kind", i)) + "</b> " + dir + " (" + safe(word("source", i)) + ", " + word("layer", i) + ")",
       "happened " + utc(items.t[i]) + " UTC",
-      "known &nbsp; " + utc(items.k[i]) + " UTC, after " + wait(items.k[i] - items.t[i]),
-      "known &nbsp; " + safe(local(items.k[i])),
+      "known " + utc(items.k[i]) + " UTC, after " + wait(items.k[i] - items.t[i]),
+      "at the exchange " + safe(local(items.k[i])),
     ];
     if (items.level_ticks[i] !== null) lines.push("level " + shown(price(items.level_ticks[i])));
     if (items.lo_ticks[i] !== null) {
@@ -342,7 +342,7 @@
   function draw() {
     queued = false;
     const T = now >= end ? Infinity : now;
-    Plotly.react(chart, traces(T), layout(T), { responsive: true, displaylogo: false, scrollZoom: true });
+    Plotly.react(chart, traces(T), layout(T), { responsive: false, displaylogo: false, scrollZoom: true });
     const known = bars.k.length ? Math.min(now, end) : 0;
     document.getElementById("moment").textContent = now >= end
       ? "the session's end: everything" : utc(known) + " UTC · " + local(known);
@@ -351,7 +351,7 @@
     chart.dataset.ready = "yes";
     lastDrawn = T;
   }
-  function redraw() { if (!queued) { queued = true; requestAnimationFrame(draw); } }
+  function redraw() { if (!queued) { queued = true; setTimeout(draw, 16); } }   // once for many changes
   function notes(T) {
     const told = [];
     if (data.left_out.length) {
@@ -454,6 +454,7 @@
       sets.get(own.group).appendChild(label);
     }
   }
+  new ResizeObserver(() => { if (lastDrawn !== null) Plotly.Plots.resize(chart); }).observe(chart);
   panel();
   move(steps.length - 1);
 })();
