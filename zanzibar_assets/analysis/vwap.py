@@ -22,7 +22,10 @@ from zanzibar_assets.analysis._records import (
     nullable,
     segment_sums,
 )
+from zanzibar_assets.analysis.developing_nodes import COLUMNS as NODE_COLUMNS
+from zanzibar_assets.analysis.developing_nodes import DevelopingNodes
 from zanzibar_assets.analysis.profile import NO_TICKS, DevelopingProfile
+from zanzibar_assets.analysis.rolling_moments import RollingMoments
 from zanzibar_assets.analysis.running import Running, divide
 from zanzibar_assets.config import Config
 from zanzibar_assets.contracts.registry import conform, empty
@@ -80,8 +83,9 @@ def build_vwap(
     """One row a bar, as known at its close; prices except ``*_ticks``.
 
     ``sd`` is the volume-weighted population deviation since the open, the bands lie 1 and 2 of them
-    away. ``rolling_vwap`` spans the last 60 bars of the session (fewer at its start). POC, VAH and
-    VAL are those of the profile so far. Null where nothing has traded yet.
+    away. ``rolling_*`` span the last 60 bars of the session (fewer at its start). POC, VAH, VAL and
+    the high and low volume nodes nearest above and below the close are those of the profile so far.
+    Null where nothing has traded yet, or no such node is there.
 
     Raises ContractError when trades lie outside the bars.
     """
@@ -98,20 +102,24 @@ class VwapStage:
         rule = config.analysis.value_area_pct, config.analysis.value_area_rows
         self.moments = {era: NOTHING for era in ERAS}
         self.profiles = {era: DevelopingProfile(*rule) for era in ERAS}
+        self.nodes = {era: DevelopingNodes() for era in ERAS}
+        self.rolling = RollingMoments(ROLLING_BARS)
 
     def feed(self, bars: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
         """Vwap of bars that closed; ``rows`` are their CleanTicks."""
         records = load_records(rows).traded()
         index, count = bar_of_record(records, bars), bars.height
         pre_open: np.ndarray = (bars["session_state"] == SessionState.PRE_OPEN.value).to_numpy()
-        session, profile = np.full((count, 2), np.nan), np.full((count, 3), NO_TICKS)
+        session, profile = np.full((count, 2), np.nan), np.full((count, 7), NO_TICKS)
+        close = bars["close_ticks"].to_numpy()
         for era, before_open in zip(ERAS, (True, False), strict=True):
             of_era = records.pre_open == before_open
             mine, at = records.where(of_era), index[of_era]
             held = pre_open == before_open
             session[held] = self._mean_and_sd(era, mine, at, count)[held]
             ends = np.searchsorted(at, np.flatnonzero(held), side="right")
-            profile[held] = self.profiles[era].feed(mine, np.append(ends, len(mine)))[:-1]
+            profile[held, :3] = self.profiles[era].feed(mine, np.append(ends, len(mine)))[:-1]
+            profile[held, 3:] = self._nearest_nodes(era, mine, ends, close[held])
         rolling = self._rolling(records, index, count)
         return conform("vwap", _frame(bars, session, rolling, profile, self.instrument))
 
@@ -123,16 +131,19 @@ class VwapStage:
         self.moments[era] = (weight, mean, squares) if weight > 0.0 else NOTHING
         return np.column_stack((moments.mean, np.sqrt(divide(moments.squares, moments.weight))))
 
+    def _nearest_nodes(self, era: str, records: Records, ends: Ints, close: Ints) -> Ints:
+        """Nodes as of each bar of an era; trades after its last bar are taken along."""
+        last = close[-1:] if len(close) else np.zeros(1, np.int64)
+        found: Ints = self.nodes[era].feed(records, np.append(ends, len(records)), np.append(close, last))[
+            :-1
+        ]
+        return found
+
     def _rolling(self, records: Records, index: Ints, count: int) -> Floats:
-        memory = self.memory
-        anchor = memory.first("anchor", records.price_ticks)
-        moment = segment_sums((records.price_ticks - anchor) * records.size, index, count)
-        traded = segment_sums(np.ones(len(records)), index, count) > 0
-        volume = memory.sum("volume", segment_sums(records.size, index, count), ROLLING_BARS)
-        held = memory.sum("held", traded.astype(np.float64), ROLLING_BARS) > 0
-        moment = memory.sum("moment", moment, ROLLING_BARS)
-        mean: Floats = anchor + divide(moment, np.where(held, volume, np.nan))
-        return mean
+        anchor = self.memory.first("anchor", records.price_ticks)
+        return np.column_stack(
+            self.rolling.feed(*segment_moments(records.price_ticks, records.size, index, count, anchor))
+        )
 
     def snapshot(self) -> dict[str, Any]:
         """State for JSON."""
@@ -140,30 +151,35 @@ class VwapStage:
             "memory": self.memory.snapshot(),
             "moments": {era: list(held) for era, held in self.moments.items()},
             "profiles": {era: profile.snapshot() for era, profile in self.profiles.items()},
+            "nodes": {era: nodes.snapshot() for era, nodes in self.nodes.items()},
+            "rolling": self.rolling.snapshot(),
         }
 
     def restore(self, saved: Mapping[str, Any]) -> None:
         """Take the state of a snapshot."""
         self.memory.restore(saved["memory"])
+        self.rolling.restore(saved["rolling"])
         for era in ERAS:
             weight, mean, squares = saved["moments"][era]
             self.moments[era] = (weight, mean, squares)
             self.profiles[era].restore(saved["profiles"][era])
+            self.nodes[era].restore(saved["nodes"][era])
 
 
 def _frame(
     bars: pl.DataFrame, session: Floats, rolling: Floats, profile: Ints, instrument: Instrument
 ) -> pl.DataFrame:
-    mean, sd = session.T * instrument.tick_size
-    columns = {
-        "vwap": mean,
-        "sd": sd,
-        "upper_1": mean + sd,
-        "lower_1": mean - sd,
-        "upper_2": mean + 2.0 * sd,
-        "lower_2": mean - 2.0 * sd,
-        "rolling_vwap": rolling * instrument.tick_size,
-    }
+    columns: dict[str, Floats] = {}
+    for prefix, name, moments in (("", "vwap", session), ("rolling_", "rolling_vwap", rolling)):
+        mean, sd = moments.T * instrument.tick_size
+        columns |= {
+            name: mean,
+            f"{prefix}sd": sd,
+            f"{prefix}upper_1": mean + sd,
+            f"{prefix}lower_1": mean - sd,
+            f"{prefix}upper_2": mean + 2.0 * sd,
+            f"{prefix}lower_2": mean - 2.0 * sd,
+        }
     typical = pl.when(pl.col("basis") == "ticks").then(pl.lit("ticks")).otherwise(pl.lit("typical"))
     return bars.select(
         EVENT_TS,
@@ -171,7 +187,7 @@ def _frame(
         *(nullable(values).alias(name) for name, values in columns.items()),
         *(
             pl.Series(name, profile[:, i]).replace(NO_TICKS, None)
-            for i, name in enumerate(("poc_ticks", "vah_ticks", "val_ticks"))
+            for i, name in enumerate(("poc_ticks", "vah_ticks", "val_ticks", *NODE_COLUMNS))
         ),
         typical.alias("price_basis"),
     )

@@ -88,8 +88,9 @@ class SampledBarThresholds(TimedFrame):
 
 
 class Vwap(TimedFrame):
-    """Per bar: session VWAP with bands (weighted Welford), rolling VWAP, developing profile.
+    """Per bar: session VWAP and VWAP of the last 60 bars with bands, developing profile.
 
+    ``hvn_*``, ``lvn_*``: the nodes of the profile so far nearest above and below the bar's close.
     ``price_basis``: ``ticks``, or ``typical`` where only bar records exist (a labelled fallback).
     """
 
@@ -104,6 +105,15 @@ class Vwap(TimedFrame):
     vah_ticks: pl.Int64 = pa.Field(nullable=True)
     val_ticks: pl.Int64 = pa.Field(nullable=True)
     price_basis: str = pa.Field(isin=["ticks", "typical"])
+    rolling_sd: pl.Float64 = pa.Field(nullable=True, ge=0)
+    rolling_upper_1: pl.Float64 = pa.Field(nullable=True)
+    rolling_lower_1: pl.Float64 = pa.Field(nullable=True)
+    rolling_upper_2: pl.Float64 = pa.Field(nullable=True)
+    rolling_lower_2: pl.Float64 = pa.Field(nullable=True)
+    hvn_above_ticks: pl.Int64 = pa.Field(nullable=True)
+    hvn_below_ticks: pl.Int64 = pa.Field(nullable=True)
+    lvn_above_ticks: pl.Int64 = pa.Field(nullable=True)
+    lvn_below_ticks: pl.Int64 = pa.Field(nullable=True)
 
 
 class VolumeProfile(TimedFrame):

@@ -53,7 +53,7 @@ TABLES: dict[str, TableContract] = {
         _table("session_completeness", _M, Stage.BARS, "quality", "SessionCompleteness"),
         _table("session_gaps", _M, Stage.BARS, "quality", "SessionGaps"),
         _table("session_counts", _M, Stage.BARS, "quality", "SessionCounts"),
-        _table("vwap", _M, Stage.BARS, "market", "Vwap"),
+        _table("vwap", _M, Stage.BARS, "market", "Vwap", 2),
         _table("volume_profile", _M, Stage.BARS, "market", "VolumeProfile", 2),
         _table("book_statistics", _M, Stage.LIQUIDITY, "market", "BookStatistics"),
         _table("book_models", _M, Stage.LIQUIDITY, "market", "BookModels"),

@@ -15,10 +15,13 @@ if TYPE_CHECKING:
     import polars as pl
     from numpy.typing import NDArray
 
-TICKS = re.compile(r"^(price|bid|ask|open|high|low|close|level|lo|hi|poc|vah|val|bar_poc)_ticks(_\d)?$")
+TICKS = re.compile(
+    r"^(price|bid|ask|open|high|low|close|level|lo|hi|poc|vah|val|bar_poc|[hl]vn_(above|below))_ticks(_\d)?$"
+)
 PRICES = frozenset(
     {"price", "open", "high", "low", "close", "level", "lo", "hi", "mid", "weighted_mid", "microprice"}
     | {"vwap", "rolling_vwap", "upper_1", "lower_1", "upper_2", "lower_2"}
+    | {"rolling_upper_1", "rolling_lower_1", "rolling_upper_2", "rolling_lower_2"}
 )
 SIZES = re.compile(r"^((bid|ask)_size_\d|size|volume|bid_volume|ask_volume|delta)$")
 LARGEST_STEP_TICKS, LARGEST_FACTOR, MINUTES = 9, 5, 4096
