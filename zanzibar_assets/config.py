@@ -52,6 +52,10 @@ class QualityConfig(Section):
     max_gap_seconds: int = Field(default=900, gt=0)
     min_coverage_pct: float = Field(default=90.0, ge=0, le=100)
     max_unexplained_pct: float = Field(default=5.0, ge=0, le=100)
+    feature_reference_sessions: int = Field(default=10, gt=0)
+    max_feature_null_pct: float = Field(default=20.0, ge=0, le=100)
+    max_feature_psi: float = Field(default=0.5, gt=0)
+    max_drifted_features_pct: float = Field(default=50.0, ge=0, le=100)
 
 
 class AnalysisConfig(Section):
@@ -73,7 +77,6 @@ class AnalysisConfig(Section):
     regime_min_bars: int = 300
     regime_history_sessions: int = 20
     correlation_halflife_bars: int = 60
-    correlation_history_sessions: int = 10
     correlation_history_sessions: int = 10
     hit_rate_minutes: tuple[int, ...] = (5, 15, 30, 60)
 

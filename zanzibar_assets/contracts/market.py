@@ -338,6 +338,13 @@ class TechnicalFactors(TimedFrame):
     volume_z_60: pl.Float64 = pa.Field(nullable=True)
     realized_vol_30: pl.Float64 = pa.Field(nullable=True)
     range_z_60: pl.Float64 = pa.Field(nullable=True)
+    cci_20: pl.Float64 = pa.Field(nullable=True)
+    mfi_14: pl.Float64 = pa.Field(nullable=True)
+    aroon_25: pl.Float64 = pa.Field(nullable=True)
+    di_balance_14: pl.Float64 = pa.Field(nullable=True)
+    slope_20: pl.Float64 = pa.Field(nullable=True)
+    efficiency_20: pl.Float64 = pa.Field(nullable=True)
+    autocorrelation_60: pl.Float64 = pa.Field(nullable=True)
     seconds_since_open: pl.Float64
 
 

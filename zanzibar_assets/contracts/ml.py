@@ -68,66 +68,6 @@ class MetaLabels(TimedFrame):
     path_basis: str = pa.Field(isin=["ticks", "bar_records"])
 
 
-class FeatureMatrix(TimedFrame):
-    """Features per bar, joined as-of on ``known_at`` (the bar's close).
-
-    Columns beyond the two times are those of ``ml.catalogue.FEATURES`` in its order: null where the
-    source has no value yet. What each one means, its unit and window stand in the catalogue.
-    """
-
-    ret_1: pl.Float64 = pa.Field(nullable=True)
-    ret_5: pl.Float64 = pa.Field(nullable=True)
-    ret_15: pl.Float64 = pa.Field(nullable=True)
-    ret_60: pl.Float64 = pa.Field(nullable=True)
-    ema_distance_20: pl.Float64 = pa.Field(nullable=True)
-    ema_distance_60: pl.Float64 = pa.Field(nullable=True)
-    rsi_14: pl.Float64 = pa.Field(nullable=True)
-    atr_relative: pl.Float64 = pa.Field(nullable=True)
-    adx_14: pl.Float64 = pa.Field(nullable=True)
-    macd_atr: pl.Float64 = pa.Field(nullable=True)
-    bollinger_position: pl.Float64 = pa.Field(nullable=True)
-    stochastic_k: pl.Float64 = pa.Field(nullable=True)
-    volume_z_60: pl.Float64 = pa.Field(nullable=True)
-    realized_vol_30: pl.Float64 = pa.Field(nullable=True)
-    range_z_60: pl.Float64 = pa.Field(nullable=True)
-    seconds_since_open: pl.Float64 = pa.Field(nullable=True)
-    ofi_norm: pl.Float64 = pa.Field(nullable=True)
-    queue_imbalance: pl.Float64 = pa.Field(nullable=True)
-    spread_ticks: pl.Float64 = pa.Field(nullable=True)
-    depth_imbalance: pl.Float64 = pa.Field(nullable=True)
-    delta_share: pl.Float64 = pa.Field(nullable=True)
-    trade_imbalance: pl.Float64 = pa.Field(nullable=True)
-    vpin: pl.Float64 = pa.Field(nullable=True)
-    effective_spread_ticks: pl.Float64 = pa.Field(nullable=True)
-    stacked_net: pl.Float64 = pa.Field(nullable=True)
-    vwap_z: pl.Float64 = pa.Field(nullable=True)
-    rolling_vwap_atr: pl.Float64 = pa.Field(nullable=True)
-    poc_distance_atr: pl.Float64 = pa.Field(nullable=True)
-    value_area_position: pl.Float64 = pa.Field(nullable=True)
-    p_calm: pl.Float64 = pa.Field(nullable=True)
-    p_stressed: pl.Float64 = pa.Field(nullable=True)
-    trend_state: pl.Float64 = pa.Field(nullable=True)
-    change_alarm: pl.Float64 = pa.Field(nullable=True)
-    correlation_abs_mean: pl.Float64 = pa.Field(nullable=True)
-    last_bos_dir: pl.Float64 = pa.Field(nullable=True)
-    last_choch_dir: pl.Float64 = pa.Field(nullable=True)
-    bars_since_break: pl.Float64 = pa.Field(nullable=True)
-    open_gaps_up: pl.Float64 = pa.Field(nullable=True)
-    open_gaps_down: pl.Float64 = pa.Field(nullable=True)
-    last_sweep_dir: pl.Float64 = pa.Field(nullable=True)
-    bars_since_sweep: pl.Float64 = pa.Field(nullable=True)
-    last_wyckoff_dir: pl.Float64 = pa.Field(nullable=True)
-    bars_since_wyckoff: pl.Float64 = pa.Field(nullable=True)
-    poi_distance_atr: pl.Float64 = pa.Field(nullable=True)
-    poi_dir: pl.Float64 = pa.Field(nullable=True)
-    poi_score: pl.Float64 = pa.Field(nullable=True)
-    narrative_bias: pl.Float64 = pa.Field(nullable=True)
-    narrative_no_trade: pl.Float64 = pa.Field(nullable=True)
-    day_sine: pl.Float64 = pa.Field(nullable=True)
-    day_cosine: pl.Float64 = pa.Field(nullable=True)
-    pre_open: pl.Float64 = pa.Field(nullable=True)
-
-
 class TrainedModel(Frame):
     """One row: the model, or why there is none. ``payload`` is LightGBM text or JSON, never a pickle.
 

@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from zanzibar_assets.vocabulary import US_PER_SECOND
 
 GAP_ENDS = ("fvg_fill", "fvg_invert")
+BLOCK_ENDS = ("breaker",)
+_FOREVER = int(np.iinfo(np.int64).max)
 Floats = NDArray[np.float64]
 
 
@@ -25,23 +27,45 @@ def bars_since(bars: pl.DataFrame, events: pl.DataFrame, bar_seconds: int) -> pl
     return joined.select(age / (bar_seconds * US_PER_SECOND)).to_series()
 
 
-def open_gaps(smc_events: pl.DataFrame, direction: int) -> pl.DataFrame:
-    """Fair value gaps of a direction that are open after each event: ``known_at``, ``open``.
+def still_open(events: pl.DataFrame, birth: str, ends: tuple[str, ...], direction: int) -> pl.DataFrame:
+    """Rows of kind ``birth`` and a direction that live after each event: ``known_at``, ``open`` (count).
 
-    A gap closes once: at its first fill or inversion row (``ref_id`` names the gap). Gaps of earlier
+    One ends once, at the first row of a kind of ``ends`` whose ``ref_id`` names it. Those of earlier
     sessions are not in the frame, so neither they nor their ends are counted.
     """
-    gaps = smc_events.filter((pl.col("kind") == "fvg") & (pl.col("dir") == direction))
-    ends = smc_events.filter(pl.col("kind").is_in(GAP_ENDS)).sort("known_at", maintain_order=True)
-    ends = ends.unique("ref_id", keep="first", maintain_order=True)
-    ends = ends.filter(pl.col("ref_id").is_in(gaps["event_id"].implode()))
+    born = events.filter((pl.col("kind") == birth) & (pl.col("dir") == direction))
+    over = events.filter(pl.col("kind").is_in(ends)).sort("known_at", maintain_order=True)
+    over = over.unique("ref_id", keep="first", maintain_order=True)
+    over = over.filter(pl.col("ref_id").is_in(born["event_id"].implode()))
     steps = pl.concat(
         [
-            gaps.select("known_at", pl.lit(1.0).alias("step")),
-            ends.select("known_at", pl.lit(-1.0).alias("step")),
+            born.select("known_at", pl.lit(1.0).alias("step")),
+            over.select("known_at", pl.lit(-1.0).alias("step")),
         ]
     )
     return steps.sort("known_at").select("known_at", pl.col("step").cum_sum().alias("open"))
+
+
+def nearest_level(bars: pl.DataFrame, sweeps: pl.DataFrame, side: int) -> Floats:
+    """Signed way (price) from each close to the nearest resting level or pool of a side, NaN without one.
+
+    One rests from its ``known_at`` until a row names it (swept, accepted, taken, or grown into a
+    larger pool). ``side`` +1: those that rest above the market when they were made.
+    """
+    close, known = bars["close"].to_numpy(), bars["known_at"].to_physical().to_numpy()
+    ended = sweeps.drop_nulls("ref_id").group_by("ref_id").agg(pl.col("known_at").min().alias("dead"))
+    made = sweeps.filter(pl.col("kind").is_in(("level", "pool")) & (pl.col("dir") == side))
+    lives = made.join(ended, left_on="event_id", right_on="ref_id", how="left").select(
+        pl.col("known_at", "dead").to_physical(), "level"
+    )
+    way = np.full(len(close), np.nan)
+    born = np.searchsorted(known, lives["known_at"].to_numpy(), side="left")
+    stop = np.searchsorted(known, lives["dead"].fill_null(_FOREVER).to_numpy(), side="left")
+    for first, last, level in zip(born, stop, lives["level"].to_list(), strict=True):
+        part = way[first:last]
+        found = level - close[first:last]
+        np.copyto(part, found, where=~(np.abs(part) <= np.abs(found)))
+    return way
 
 
 def nearest_zone(bars: pl.DataFrame, zones: pl.DataFrame, atr: pl.Series) -> pl.DataFrame:
@@ -68,12 +92,11 @@ def nearest_zone(bars: pl.DataFrame, zones: pl.DataFrame, atr: pl.Series) -> pl.
 
 
 def _lives(zones: pl.DataFrame) -> list[tuple[int, int, float, float, int, float]]:
-    forever = np.iinfo(np.int64).max
     stamped = zones.with_columns(pl.col("known_at").dt.epoch("us").alias("us"))
     over = stamped.filter(pl.col("kind") == "poi_invalidated")
     ends = over.group_by("poi_id").agg(pl.col("us").min().alias("dead"))
     born = stamped.filter(pl.col("kind") == "poi").join(ends, on="poi_id", how="left", maintain_order="left")
     rows = born.sort("us", maintain_order=True).select(
-        "us", pl.col("dead").fill_null(forever), "lo", "hi", "dir", "score"
+        "us", pl.col("dead").fill_null(_FOREVER), "lo", "hi", "dir", "score"
     )
     return rows.rows()

@@ -38,7 +38,7 @@ MARKET_TABLES = (
     "meta_labels",
 )
 SESSION_TABLES = ("raw_narratives", "narratives", "narrative_scores", "correlations")
-FEATURE_TABLES = ("feature_matrix", "predictions", "raw_signals", "session_chart")
+FEATURE_TABLES = ("feature_matrix", "feature_quality", "predictions", "raw_signals", "session_chart")
 SIGNAL_TABLES = ("signals",)
 MODEL_TABLES = (
     "event_hit_rates",

@@ -49,6 +49,8 @@ MIGRATIONS: dict[tuple[str, int], Migration | Rebuild] = {
     ("regimes", 1): Rebuild("version 1 has no filtered trend and liquidity regimes"),
     ("correlations", 1): Rebuild("version 1 has no DCC correlation and no correlations of ticks"),
 }
+    ("technical_factors", 1): Rebuild("version 1 lacks factors that are computed from bars"),
+    ("feature_matrix", 1): Rebuild("version 1 lacks features that are computed from the session's tables"),
 """(table, version that was stored) -> the step to the next version."""
 
 

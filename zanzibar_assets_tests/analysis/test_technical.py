@@ -25,7 +25,7 @@ DAY = 3
 W = window(DAY, hours=6)
 HISTORY = history(DAY)
 NO_HISTORY = HISTORY.clear()
-INTRADAY = ("ret_1", "ret_5", "ret_15", "ret_60", "realized_vol_30")
+INTRADAY = ("autocorrelation_60", "ret_1", "ret_5", "ret_15", "ret_60", "realized_vol_30")
 PRICES = ("open", "high", "low", "close")
 
 
@@ -171,3 +171,28 @@ def test_tiny_sessions(rows, past):
 
 def test_empty_in_typed_empty_out():
     assert_frame_equal(factors_of(empty("bars")), empty("technical_factors"))
+
+
+def test_factors_of_direction_by_hand():
+    bars = session_bars(9)
+    got = factors_of(bars, NO_HISTORY)
+    close = bars["close"].to_numpy()
+    walked = np.abs(np.diff(close[-21:])).sum()
+    assert got["efficiency_20"][-1] == pytest.approx(abs(close[-1] - close[-21]) / walked)
+    slope = np.polyfit(np.arange(20), close[-20:], 1)[0]
+    assert got["slope_20"][-1] == pytest.approx(slope, rel=1e-6)
+    ret = np.diff(np.log(close))
+    pairs = (ret[-60:] * ret[-61:-1]).sum() / (ret[-60:] ** 2).sum()
+    assert got["autocorrelation_60"][-1] == pytest.approx(pairs, abs=1e-9)
+    high, low = bars["high"].to_numpy()[-26:], bars["low"].to_numpy()[-26:]
+    last = [25 - (25 - int(np.flatnonzero(v == v.max())[-1])) for v in (high, -low)]
+    assert got["aroon_25"][-1] == pytest.approx((last[0] - last[1]) / 25)
+    assert got["mfi_14"].drop_nulls().is_between(0, 100).all()
+    assert got["di_balance_14"].drop_nulls().is_between(-1, 1).all()
+
+
+def test_a_price_that_never_moves_has_no_direction():
+    bars = bars_of(ticks(W.open_us + np.arange(90) * 60 * SECOND, [400] * 90, [1] * 90), W)
+    got = factors_of(bars, NO_HISTORY)
+    for name in ("cci_20", "mfi_14", "di_balance_14", "efficiency_20", "autocorrelation_60"):
+        assert got[name].null_count() == 90, name

@@ -67,6 +67,32 @@ def per_bar(table: str, traded: pl.DataFrame, seed: int) -> pl.DataFrame:
     return conform(table, pl.DataFrame(columns))
 
 
+def profile_frame(prices, poc, area, nodes, known_us) -> pl.DataFrame:
+    """Final profile of one session; ``area`` (low, high), ``nodes`` price -> hvn or lvn."""
+    low, high = area
+    frame = pl.DataFrame(
+        {
+            "price": [float(price) for price in prices],
+            "is_poc": [price == poc for price in prices],
+            "in_value_area": [low <= price <= high for price in prices],
+            "node": pl.Series([nodes.get(price) for price in prices], dtype=pl.String),
+        }
+    ).with_columns(known_at=pl.lit(int(known_us)).cast(UTC))
+    return _filled("volume_profile", frame)
+
+
+def anchored_frame(traded, seed: int) -> pl.DataFrame:
+    """A VWAP since each anchor from some bar on, one row a bar and anchor."""
+    rng = np.random.default_rng(seed)
+    anchors = ("session_open", "swing_high", "swing_low", "break_up", "break_down", "prior_session_low")
+    parts = []
+    for anchor in anchors:
+        rows = traded[int(rng.integers(0, traded.height // 2)) :].select("event_ts", "known_at")
+        near = traded["close"].tail(rows.height).to_numpy() + rng.normal(0, 3, rows.height)
+        parts.append(rows.with_columns(anchor=pl.lit(anchor), vwap=near))
+    return _filled("anchored_vwap", pl.concat(parts).sort("known_at", maintain_order=True))
+
+
 def _filled(table: str, frame: pl.DataFrame) -> pl.DataFrame:
     """Columns that the rows do not name: event_ts = known_at, numbers 0, texts empty."""
     for name, kind in polars_schema(table).items():
@@ -74,6 +100,8 @@ def _filled(table: str, frame: pl.DataFrame) -> pl.DataFrame:
             continue
         if name == "event_ts":
             frame = frame.with_columns(pl.col("known_at").alias("event_ts"))
+        elif kind == UTC:
+            frame = frame.with_columns(pl.col("event_ts").alias(name))
         else:
             filler = "" if kind == pl.String else 0
             frame = frame.with_columns(pl.lit(filler).cast(kind).alias(name))

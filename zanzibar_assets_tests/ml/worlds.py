@@ -155,4 +155,7 @@ def market_with_signal(strength: float, seed: int, count: int = 400, sessions=SE
 def inputs_of(traded: pl.DataFrame, **tables: pl.DataFrame) -> FeatureInputs:
     """Feature inputs with typed empty frames for the tables that are not given."""
     names = [name for name in FeatureInputs.__dataclass_fields__ if name != "bars"]
-    return FeatureInputs(bars=traded, **{name: tables.get(name, empty(name)) for name in names})
+    given = {name: tables.get(name, empty(name)) for name in names}
+    if "session" not in given["volume_profile"].columns:
+        given["volume_profile"] = given["volume_profile"].with_columns(session=pl.lit("2024-03-04"))
+    return FeatureInputs(bars=traded, **given)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from zanzibar_assets.orchestration.level_history import level_history
 from zanzibar_assets.orchestration.table_asset import table_asset
 
 if TYPE_CHECKING:
@@ -17,7 +18,9 @@ FEATURE_TABLES = (
     "bars",
     "technical_factors",
     "liquidity_features",
+    "orderflow_events",
     "vwap",
+    "anchored_vwap",
     "regimes",
     "correlations",
     "smc_events",
@@ -66,11 +69,36 @@ def meta_labels(inputs: Inputs) -> pl.DataFrame:
 
 
 @table_asset(
-    reads=FEATURE_TABLES, modules=["ml.features", "ml.catalogue"], sections=["model"], owner="team:quant"
+    reads=[*FEATURE_TABLES, "volume_profile", "contract_rolls"],
+    modules=["ml.features", "ml.catalogue"],
+    sections=["model"],
+    owner="team:quant",
 )
 def feature_matrix(inputs: Inputs) -> pl.DataFrame:
     """The declared factor catalogue per bar, joined as-of on what was known at the bar's close."""
     from zanzibar_assets.ml.features import FeatureInputs, build_feature_matrix
 
     frames = {table: inputs.read(table) for table in FEATURE_TABLES}
-    return build_feature_matrix(FeatureInputs(**frames), inputs.instrument, inputs.config)
+    profiles = level_history(inputs, "volume_profile", 1)
+    taken = FeatureInputs(**frames, volume_profile=profiles)
+    return build_feature_matrix(taken, inputs.instrument, inputs.config)
+
+
+@table_asset(
+    reads=["feature_matrix"],
+    modules=["ml.feature_quality"],
+    sections=["quality"],
+    checks=["features_are_present", "features_vary", "features_are_stable"],
+    owner="team:quant",
+)
+def feature_quality(inputs: Inputs) -> pl.DataFrame:
+    """What is missing, constant or has drifted in the session's features against earlier sessions."""
+    from zanzibar_assets.ml.feature_quality import build_feature_quality, drift_share, judge
+
+    limits = inputs.config.quality
+    history = inputs.history("feature_matrix", limits.feature_reference_sessions)
+    found = build_feature_quality(inputs.read("feature_matrix"), history)
+    for finding in judge(found, limits):
+        inputs.check(finding.name, finding.passed, finding.detail, blocking=False)
+    inputs.notes["drift_share"] = drift_share(found, limits)
+    return found
