@@ -43,14 +43,13 @@ MIGRATIONS: dict[tuple[str, int], Migration | Rebuild] = {
     ("volume_profile", 1): Rebuild("version 1 has no smoothed volume and no nodes"),
     ("vwap", 1): Rebuild("version 1 has no bands around the rolling VWAP and no developing nodes"),
     ("liquidity_features", 1): Rebuild("version 1 lacks features that are computed from the book and ticks"),
+    ("technical_factors", 1): Rebuild("version 1 lacks factors that are computed from bars"),
+    ("feature_matrix", 1): Rebuild("version 1 lacks features that are computed from the session's tables"),
     ("labels", 1): Rebuild("version 1 walked bars, not trades"),
     ("liquidity_features", 2): Rebuild("version 2 has no ratio at the bars' extremes"),
-    ("labels", 1): Rebuild("version 1 walked bars, not trades"),
     ("regimes", 1): Rebuild("version 1 has no filtered trend and liquidity regimes"),
     ("correlations", 1): Rebuild("version 1 has no DCC correlation and no correlations of ticks"),
 }
-    ("technical_factors", 1): Rebuild("version 1 lacks factors that are computed from bars"),
-    ("feature_matrix", 1): Rebuild("version 1 lacks features that are computed from the session's tables"),
 """(table, version that was stored) -> the step to the next version."""
 
 
