@@ -42,6 +42,7 @@ def command(sessions: int, seed: int, as_json: bool) -> None:
         "sierra_dir": str(folder),
         "inbox_dir": str(inbox),
         "instruments": list(INSTRUMENTS),
+        "model": {"search_trials": 0},  # a demo tries the declared candidates alone: it is to be quick
     }
     execution = {"account": account_name("DEMO", [seed, sessions]), "paper_unapproved": True}
     zanzibar = ZanzibarResource(home=str(config.home), overrides={**settings, "execution": execution})

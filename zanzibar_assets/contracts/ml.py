@@ -71,7 +71,8 @@ class MetaLabels(TimedFrame):
 class TrainedModel(Frame):
     """One row: the model, or why there is none. ``payload`` is LightGBM text or JSON, never a pickle.
 
-    ``parameters`` and ``features`` are JSON; ``trials`` counts the configurations this training tried
+    ``parameters``, ``features`` and ``calibration`` (method and its numbers, and the trees that early
+    stopping kept) are JSON; ``trials`` counts the configurations this training tried
     (the trial registry holds all that were ever tried).
     """
 
@@ -86,6 +87,7 @@ class TrainedModel(Frame):
     parameters: str
     features: str
     payload: str
+    calibration: str
     data_fingerprint: str
     trials: pl.Int64 = pa.Field(ge=0)
     simulated: bool

@@ -76,7 +76,7 @@ TABLES: dict[str, TableContract] = {
         _table("meta_labels", _M, Stage.FEATURES, "ml", "MetaLabels"),
         _table("feature_matrix", _M, Stage.FEATURES, "features", "FeatureMatrix", 2),
         _table("feature_quality", _M, Stage.FEATURES, "features", "FeatureQuality"),
-        _table("trained_model", _I, Stage.MODELS, "ml", "TrainedModel"),
+        _table("trained_model", _I, Stage.MODELS, "ml", "TrainedModel", 2),
         _table("model_oos", _I, Stage.MODELS, "ml", "ModelOos"),
         _table("model_explanation", _I, Stage.MODELS, "ml", "ModelExplanation"),
         _table("predictions", _M, Stage.MODELS, "ml", "Predictions"),

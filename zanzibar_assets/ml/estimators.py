@@ -1,4 +1,4 @@
-"""Two model families behind one small interface: fit, payload, predict, contributions.
+"""Model families behind one small interface: fit, payload, log-odds, predict, contributions.
 
 Payloads are text (LightGBM's own format, or JSON coefficients), never pickles. Whatever is learnt from
 data (imputation, scaling, histogram bins) is learnt from the rows passed to ``fit`` alone.
@@ -6,7 +6,6 @@ data (imputation, scaling, histogram bins) is learnt from the rows passed to ``f
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -16,13 +15,14 @@ from numpy.typing import NDArray
 
 from zanzibar_assets.config import ModelConfig
 from zanzibar_assets.errors import ModelError
+from zanzibar_assets.ml.linear_models import fit_elastic, fit_logistic, fit_ridge, load_linear
 
 Floats = NDArray[np.float64]
-LIGHTGBM, LOGISTIC = "lightgbm", "logistic"
-SCORE_LIMIT = 6.0
-"""Standard deviations at which a linear model stops believing a feature."""
+LIGHTGBM, LOGISTIC, ELASTIC_NET, RIDGE = "lightgbm", "logistic", "elastic_net", "ridge"
+ALGORITHMS = (LIGHTGBM, LOGISTIC, ELASTIC_NET, RIDGE)
 ONE_THREAD_VALUES = 2_000_000
 """Matrices up to this size are fitted on one thread: threads waiting for each other cost more."""
+TREE_DEFAULTS: dict[str, float | int] = {"min_data_in_leaf": 200, "lambda_l2": 5.0, "feature_fraction": 0.7}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,8 @@ CANDIDATES: tuple[Candidate, ...] = (
     Candidate(LIGHTGBM, {"num_trees": 40, "num_leaves": 4, "learning_rate": 0.05}),
     Candidate(LIGHTGBM, {"num_trees": 80, "num_leaves": 15, "learning_rate": 0.03}),
     Candidate(LOGISTIC, {"C": 0.02}),
+    Candidate(ELASTIC_NET, {"alpha": 0.02, "l1_ratio": 0.5}),
+    Candidate(RIDGE, {"alpha": 0.1}),
 )
 
 
@@ -46,6 +48,10 @@ class FittedModel(Protocol):
     @property
     def payload(self) -> str:
         """Text that ``load`` restores the model from, bit for bit."""
+        ...
+
+    def log_odds(self, x: Floats) -> Floats:
+        """Log-odds of a rise before any calibration, shape ``(rows,)``."""
         ...
 
     def predict(self, x: Floats) -> Floats:
@@ -68,6 +74,10 @@ class BoostedTrees:
     payload: str
     booster: Any
 
+    def log_odds(self, x: Floats) -> Floats:
+        """Sum of the trees' leaves."""
+        return np.asarray(self.booster.predict(x, raw_score=True, num_threads=1), dtype=np.float64)
+
     def predict(self, x: Floats) -> Floats:
         """P(up) of each row."""
         return np.asarray(self.booster.predict(x, num_threads=1), dtype=np.float64)
@@ -82,30 +92,6 @@ class BoostedTrees:
         return np.asarray(self.booster.feature_importance(importance_type="gain"), dtype=np.float64)
 
 
-@dataclass(frozen=True, slots=True)
-class LogisticModel:
-    """Ridge logistic regression on standardised, clipped features; missing values stand at the mean."""
-
-    payload: str
-    mean: Floats
-    scale: Floats
-    coefficients: Floats
-    intercept: float
-
-    def predict(self, x: Floats) -> Floats:
-        """P(up) of each row."""
-        score = self.contributions(x).sum(axis=1) + self.intercept
-        return np.asarray(1.0 / (1.0 + np.exp(-score)), dtype=np.float64)
-
-    def contributions(self, x: Floats) -> Floats:
-        """Coefficient times the standardised (and clipped) deviation from the training mean."""
-        return _standardise(x, self.mean, self.scale) * self.coefficients
-
-    def gains(self) -> None:
-        """A linear model has no splits."""
-        return
-
-
 def fit(
     candidate: Candidate,
     x: Floats,
@@ -115,11 +101,16 @@ def fit(
     features: tuple[str, ...],
 ) -> FittedModel:
     """Fit a candidate; deterministic to the bit for a seed. ModelError for an unknown algorithm."""
+    given = candidate.parameters
     if candidate.algorithm == LIGHTGBM:
         return _fit_trees(candidate, x, up, weight, config, features)
     if candidate.algorithm == LOGISTIC:
-        return _fit_logistic(candidate, x, up, weight)
-    raise ModelError(f"unknown algorithm {candidate.algorithm!r}", expected=f"{LIGHTGBM} or {LOGISTIC}")
+        return fit_logistic(x, up, weight, float(given["C"]))
+    if candidate.algorithm == ELASTIC_NET:
+        return fit_elastic(x, up, weight, float(given["alpha"]), float(given["l1_ratio"]))
+    if candidate.algorithm == RIDGE:
+        return fit_ridge(x, up, weight, float(given["alpha"]))
+    raise _unknown(candidate.algorithm)
 
 
 def load(algorithm: str, payload: str) -> FittedModel:
@@ -131,9 +122,26 @@ def load(algorithm: str, payload: str) -> FittedModel:
             return BoostedTrees(payload, lightgbm.Booster(model_str=payload))
         except lightgbm.basic.LightGBMError as error:
             raise ModelError("payload is no LightGBM model", got=str(error)) from error
-    if algorithm == LOGISTIC:
-        return _load_logistic(payload)
-    raise ModelError(f"unknown algorithm {algorithm!r}", expected=f"{LIGHTGBM} or {LOGISTIC}")
+    if algorithm in ALGORITHMS:
+        return load_linear(payload)
+    raise _unknown(algorithm)
+
+
+def tree_parameters(candidate: Candidate, shape: tuple[int, ...], config: ModelConfig) -> dict[str, Any]:
+    """LightGBM's parameters of a candidate for a matrix of a shape; a leaf needs at most a tenth of it."""
+    chosen = {**TREE_DEFAULTS, **candidate.parameters}
+    chosen["min_data_in_leaf"] = min(chosen["min_data_in_leaf"], max(shape[0] // 10, 1))
+    del chosen["num_trees"]
+    return {
+        "objective": "binary",
+        **chosen,
+        "max_bin": 63,
+        "deterministic": True,
+        "force_row_wise": True,
+        "num_threads": config.threads if shape[0] * shape[1] > ONE_THREAD_VALUES else 1,
+        "seed": config.seed,
+        "verbosity": -1,
+    }
 
 
 def _fit_trees(
@@ -146,20 +154,7 @@ def _fit_trees(
 ) -> BoostedTrees:
     import lightgbm
 
-    parameters = {
-        "objective": "binary",
-        "num_leaves": candidate.parameters["num_leaves"],
-        "learning_rate": candidate.parameters["learning_rate"],
-        "min_data_in_leaf": 200,
-        "lambda_l2": 5.0,
-        "feature_fraction": 0.7,
-        "max_bin": 63,
-        "deterministic": True,
-        "force_row_wise": True,
-        "num_threads": config.threads if x.size > ONE_THREAD_VALUES else 1,
-        "seed": config.seed,
-        "verbosity": -1,
-    }
+    parameters = tree_parameters(candidate, x.shape, config)
     data = lightgbm.Dataset(x, up, weight=weight, feature_name=list(features), params=parameters)
     try:
         booster = lightgbm.train(parameters, data, num_boost_round=int(candidate.parameters["num_trees"]))
@@ -168,42 +163,5 @@ def _fit_trees(
     return BoostedTrees(booster.model_to_string(), booster)
 
 
-def _fit_logistic(candidate: Candidate, x: Floats, up: Floats, weight: Floats) -> LogisticModel:
-    from sklearn.linear_model import LogisticRegression
-
-    mean, scale = _location(x)
-    solver = LogisticRegression(C=float(candidate.parameters["C"]), solver="lbfgs", max_iter=2_000, tol=1e-6)
-    try:
-        solver.fit(_standardise(x, mean, scale), up, sample_weight=weight)
-    except ValueError as error:
-        raise ModelError("logistic regression cannot fit these rows", got=str(error)) from error
-    numbers = {
-        "mean": mean.tolist(),
-        "scale": scale.tolist(),
-        "coefficients": solver.coef_[0].tolist(),
-        "intercept": float(solver.intercept_[0]),
-    }
-    return _load_logistic(json.dumps(numbers, sort_keys=True, separators=(",", ":")))
-
-
-def _load_logistic(payload: str) -> LogisticModel:
-    try:
-        read = json.loads(payload)
-        arrays = [np.asarray(read[key], dtype=np.float64) for key in ("mean", "scale", "coefficients")]
-        return LogisticModel(payload, arrays[0], arrays[1], arrays[2], float(read["intercept"]))
-    except (KeyError, TypeError, ValueError) as error:
-        raise ModelError("payload is no logistic model", got=repr(error)) from error
-
-
-def _location(x: Floats) -> tuple[Floats, Floats]:
-    """Mean and standard deviation of each column over its known values; a constant column scales by 1."""
-    known = ~np.isnan(x)
-    count = np.maximum(known.sum(axis=0), 1)
-    filled = np.where(known, x, 0.0)
-    mean = filled.sum(axis=0) / count
-    spread = np.sqrt((np.where(known, x - mean, 0.0) ** 2).sum(axis=0) / count)
-    return mean, np.where(spread > 1e-12 * np.maximum(np.abs(mean), 1.0), spread, 1.0)
-
-
-def _standardise(x: Floats, mean: Floats, scale: Floats) -> Floats:
-    return np.where(np.isnan(x), 0.0, ((x - mean) / scale).clip(-SCORE_LIMIT, SCORE_LIMIT))
+def _unknown(algorithm: str) -> ModelError:
+    return ModelError(f"unknown algorithm {algorithm!r}", expected=" or ".join(ALGORITHMS))

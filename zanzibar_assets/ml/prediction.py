@@ -9,7 +9,7 @@ import polars as pl
 from zanzibar_assets.contracts.registry import conform, empty
 from zanzibar_assets.errors import ModelError
 from zanzibar_assets.ml.dataset import feature_array
-from zanzibar_assets.ml.estimators import FittedModel, load
+from zanzibar_assets.ml.fitting import CalibratedModel, load_calibrated
 
 
 def predict(model: pl.DataFrame, features: pl.DataFrame) -> pl.DataFrame:
@@ -31,14 +31,16 @@ def predict(model: pl.DataFrame, features: pl.DataFrame) -> pl.DataFrame:
     return conform("predictions", frame.sort("known_at"))
 
 
-def fitted_model(model: pl.DataFrame) -> FittedModel | None:
+def fitted_model(model: pl.DataFrame) -> CalibratedModel | None:
     """The fitted model of a TrainedModel frame, None when it was never trained."""
     if model.height != 1:
         raise ModelError(
             "one model is needed", expected="a trained_model frame of 1 row", got=str(model.height)
         )
     row = model.row(0, named=True)
-    return load(row["algorithm"], row["payload"]) if row["status"] == "trained" else None
+    if row["status"] != "trained":
+        return None
+    return load_calibrated(row["algorithm"], row["payload"], row["calibration"])
 
 
 def feature_names(model: pl.DataFrame) -> tuple[str, ...]:

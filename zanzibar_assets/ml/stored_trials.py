@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
+from typing import Any
 
 from zanzibar_assets.ml.trials import RecordedTrial, Trial, TrialScores
 from zanzibar_assets.store.trials import TrialRows
@@ -38,8 +40,14 @@ class StoredTrials:
                     trial_id,
                     trial,
                     outcome.get("status", "registered"),
-                    TrialScores(**scores) if scores else None,
+                    _scores(scores) if scores else None,
                     outcome.get("reason", ""),
                 )
             )
         return found
+
+
+def _scores(read: Mapping[str, Any]) -> TrialScores:
+    """Scores as they were written; JSON knows no tuples."""
+    values: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in read.items()}
+    return TrialScores(**values)

@@ -1,13 +1,12 @@
-"""Training: a declared list of candidates under purged cross-validation, every one a recorded trial.
+"""Training: declared and searched candidates under purged cross-validation, each a recorded trial.
 
-The champion is the candidate with the best out-of-sample log-loss gain; it is fitted again on all rows.
+The best candidate is the one with the best out-of-sample log-loss gain; it is fitted again on all rows.
 Its cross-validated predictions (``model_oos``) are what validation judges.
 """
 
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
@@ -19,15 +18,16 @@ from zanzibar_assets.config import Config, stable_hash
 from zanzibar_assets.contracts.registry import conform, empty
 from zanzibar_assets.errors import ModelError
 from zanzibar_assets.instruments import Instrument
+from zanzibar_assets.ml.calibration import NONE
 from zanzibar_assets.ml.cross_validation import Fold, cpcv_folds, path_count
 from zanzibar_assets.ml.dataset import Dataset, assemble
-from zanzibar_assets.ml.estimators import CANDIDATES, Candidate, fit
-from zanzibar_assets.ml.ic import rank_ic
-from zanzibar_assets.ml.strategy import all_paths, median_path
+from zanzibar_assets.ml.estimators import CANDIDATES, Candidate
+from zanzibar_assets.ml.fitting import CalibratedModel, calibratable, fit_calibrated
+from zanzibar_assets.ml.scoring import oos_frame, score_paths
+from zanzibar_assets.ml.search import search
 from zanzibar_assets.ml.trials import Trial, TrialLog, TrialScores
 
 Floats = NDArray[np.float64]
-LOSS_CLIP = 1e-6
 TRAINING_SETTINGS = {
     "horizon_bars",
     "barrier_sigma",
@@ -35,13 +35,16 @@ TRAINING_SETTINGS = {
     "cv_test_groups",
     "embargo_bars",
     "trade_threshold",
+    "calibration",
+    "inner_folds",
 }
 """Settings that make a trial another trial; gates and thread counts do not."""
+UNTRAINED_CALIBRATION = json.dumps({"method": "none"})
 
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """Result of a training: the TrainedModel row and the champion's ModelOos frame."""
+    """Result of a training: the TrainedModel row and the winner's ModelOos frame."""
 
     model: pl.DataFrame
     oos: pl.DataFrame
@@ -54,6 +57,49 @@ class _Evaluated:
     scores: TrialScores
 
 
+class _Contest:
+    """Evaluates candidates on one dataset, keeping the best of them."""
+
+    def __init__(
+        self,
+        data: Dataset,
+        folds: list[Fold],
+        instrument: Instrument,
+        config: Config,
+        trials: TrialLog,
+        code_version: str,
+    ) -> None:
+        self.data, self.folds, self.instrument, self.config = data, folds, instrument, config
+        self.trials, self.code_version = trials, code_version
+        self.tried = 0
+        self.best: _Evaluated | None = None
+
+    def evaluate(self, candidate: Candidate) -> float:
+        """Score of a candidate; its trial is registered first and stays, whatever comes of it."""
+        trial = Trial(
+            instrument=self.instrument.id,
+            algorithm=candidate.algorithm,
+            parameters=_parameters(candidate, self.instrument, self.config),
+            features=self.data.features,
+            seed=self.config.model.seed,
+            data_fingerprint=self.data.fingerprint,
+            trained_through=self.data.sessions[-1],
+            code_version=self.code_version,
+        )
+        trial_id = self.trials.register(trial)
+        self.tried += 1
+        try:
+            paths = out_of_sample(candidate, self.data, self.folds, self.config)
+        except ModelError as error:
+            self.trials.fail(trial_id, str(error))  # a failed try is still a try
+            raise
+        scores = score_paths(self.data, paths, self.config.model)
+        self.trials.score(trial_id, scores)
+        if self.best is None or scores.score > self.best.scores.score:
+            self.best = _Evaluated(candidate, paths, scores)
+        return scores.score
+
+
 def train_model(
     features: pl.DataFrame,
     labels: pl.DataFrame,
@@ -62,23 +108,29 @@ def train_model(
     trials: TrialLog,
     through: str | None = None,
     candidates: Sequence[Candidate] = CANDIDATES,
+    code_version: str = "",
 ) -> Trained:
     """Train on FeatureMatrix and Labels frames with a ``session`` column, up to session ``through``.
 
-    Every candidate is registered in ``trials`` before it is fitted. Too little data gives one row of
-    status ``insufficient_history`` whose reason names the numbers, and no trial. Deterministic to the
-    bit for the configured seed.
+    The declared candidates are tried, then ``model.search_trials`` searched ones; each is registered
+    in ``trials`` before it is fitted. A declared one that cannot be fitted raises ModelError, a
+    searched one is a failed trial. Too little data gives one row of status ``insufficient_history``
+    whose reason names the numbers, and no trial. Deterministic to the bit for the configured seed.
     """
     data = assemble(features, labels, through)
     reason = _shortage(data, config)
     folds = [] if reason else _folds(data, config)
-    reason = reason or _thin_fold(data, folds)
+    reason = reason or _thin_fold(data, folds, config)
     if reason:
         return Trained(_untrained(data, instrument, config, reason), empty("model_oos"))
-    evaluated = [_evaluate(candidate, data, folds, instrument, config, trials) for candidate in candidates]
-    champion = max(evaluated, key=lambda result: result.scores.score)
-    model = _model_row(champion, data, instrument, config, len(evaluated))
-    return Trained(model, _oos_frame(data, champion.paths))
+    contest = _Contest(data, folds, instrument, config, trials, code_version)
+    for candidate in candidates:
+        contest.evaluate(candidate)
+    search(config.model.search_trials, config.model.seed, contest.evaluate)
+    if contest.best is None:
+        raise ModelError("no candidate could be fitted", got=f"{contest.tried} failed trials")
+    model = _model_row(contest.best, data, instrument, config, contest.tried)
+    return Trained(model, oos_frame(data, contest.best.paths))
 
 
 def _shortage(data: Dataset, config: Config) -> str:
@@ -97,76 +149,26 @@ def _folds(data: Dataset, config: Config) -> list[Fold]:
     )
 
 
-def _thin_fold(data: Dataset, folds: list[Fold]) -> str:
+def _thin_fold(data: Dataset, folds: list[Fold], config: Config) -> str:
     for number, fold in enumerate(folds, start=1):
         rising = int(data.up[fold.train].sum())
         if not 0 < rising < len(fold.train):
             return f"fold {number} of {len(folds)} has {rising} rising of {len(fold.train)} training bars"
+        if config.model.calibration != NONE and not calibratable(data, fold.train, config.model):
+            return (
+                f"fold {number} of {len(folds)} has {len(fold.train)} training bars, too few to calibrate on"
+            )
     return ""
 
 
-def _evaluate(
-    candidate: Candidate,
-    data: Dataset,
-    folds: list[Fold],
-    instrument: Instrument,
-    config: Config,
-    trials: TrialLog,
-) -> _Evaluated:
-    trial = Trial(
-        instrument=instrument.id,
-        algorithm=candidate.algorithm,
-        parameters=_parameters(candidate, instrument, config),
-        features=data.features,
-        seed=config.model.seed,
-        data_fingerprint=data.fingerprint,
-        trained_through=data.sessions[-1],
-    )
-    trial_id = trials.register(trial)
-    try:
-        paths = _out_of_sample(candidate, data, folds, config)
-    except ModelError as error:
-        trials.fail(trial_id, str(error))  # a failed try is still a try
-        raise
-    scores = _scores(data, paths, config)
-    trials.score(trial_id, scores)
-    return _Evaluated(candidate, paths, scores)
-
-
-def _out_of_sample(candidate: Candidate, data: Dataset, folds: list[Fold], config: Config) -> Floats:
+def out_of_sample(candidate: Candidate, data: Dataset, folds: list[Fold], config: Config) -> Floats:
     """P(up) of every row on every path, shape ``(paths, rows)``."""
     paths = np.full((path_count(config.model.cv_groups, config.model.cv_test_groups), data.rows), np.nan)
     for fold in folds:
-        rows = fold.train
-        model = fit(candidate, data.x[rows], data.up[rows], data.weight[rows], config.model, data.features)
+        model = fit_calibrated(candidate, data, fold.train, config.model)
         for block, path in zip(fold.tests, fold.paths, strict=True):
             paths[path, block] = model.predict(data.x[block])
     return paths
-
-
-def _scores(data: Dataset, paths: Floats, config: Config) -> TrialScores:
-    weight = data.weight / data.weight.sum()
-    base = float(np.clip(weight @ data.up, LOSS_CLIP, 1.0 - LOSS_CLIP))
-    chance = np.clip(paths, LOSS_CLIP, 1.0 - LOSS_CLIP)
-    loss = -(data.up * np.log(chance) + (1.0 - data.up) * np.log(1.0 - chance)) @ weight
-    entropy = -(base * math.log(base) + (1.0 - base) * math.log(1.0 - base))
-    gross = data.frame["gross_return"].to_numpy()
-    middle = median_path(all_paths(_oos_frame(data, paths), config.model.trade_threshold))
-    return TrialScores(
-        score=entropy - float(loss.mean()),
-        sharpe=middle.sharpe,
-        periods=len(middle.periods),
-        rank_ic=float(np.mean([rank_ic(path, gross) for path in paths])),
-    )
-
-
-def _oos_frame(data: Dataset, paths: Floats) -> pl.DataFrame:
-    base = data.frame.rename({"entry": "event_ts", "exit": "known_at"})
-    parts = [
-        base.with_columns(pl.lit(number, dtype=pl.Int32).alias("path"), pl.Series("prediction", path))
-        for number, path in enumerate(paths)
-    ]
-    return conform("model_oos", pl.concat(parts).sort("known_at", "event_ts", "path"))
 
 
 def _parameters(candidate: Candidate, instrument: Instrument, config: Config) -> str:
@@ -179,19 +181,21 @@ def _parameters(candidate: Candidate, instrument: Instrument, config: Config) ->
 
 
 def _model_row(
-    champion: _Evaluated, data: Dataset, instrument: Instrument, config: Config, trials: int
+    best: _Evaluated, data: Dataset, instrument: Instrument, config: Config, trials: int
 ) -> pl.DataFrame:
-    final = fit(champion.candidate, data.x, data.up, data.weight, config.model, data.features)
-    parameters = _parameters(champion.candidate, instrument, config)
-    identity = stable_hash([instrument.id, parameters, data.fingerprint, final.payload])
+    everything = np.arange(data.rows, dtype=np.int64)
+    final: CalibratedModel = fit_calibrated(best.candidate, data, everything, config.model)
+    parameters = _parameters(best.candidate, instrument, config)
+    identity = stable_hash([instrument.id, parameters, data.fingerprint, final.payload, final.calibration])
     row = {
         "model_id": f"{instrument.id}-{identity}",
         "status": "trained",
         "reason": None,
-        "algorithm": champion.candidate.algorithm,
+        "algorithm": best.candidate.algorithm,
         "trained_through": data.sessions[-1],
         "parameters": parameters,
         "payload": final.payload,
+        "calibration": final.calibration,
         "trials": trials,
     }
     return _conformed(row, data, instrument, config)
@@ -206,6 +210,7 @@ def _untrained(data: Dataset, instrument: Instrument, config: Config, reason: st
         "trained_through": data.sessions[-1] if data.rows else None,
         "parameters": json.dumps({"instrument": instrument.id}),
         "payload": "",
+        "calibration": UNTRAINED_CALIBRATION,
         "trials": 0,
     }
     return _conformed(row, data, instrument, config)

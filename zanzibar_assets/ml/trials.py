@@ -2,7 +2,7 @@
 
 Selection inflates the best result of many tries, so what deflates it must know all of them, also the
 failed and abandoned ones. A trial's id is a hash of what it is (instrument, algorithm, parameters,
-features, seed, data): repeating the very same fit is the same trial, any change is another.
+features, seed, data, code): repeating the very same fit is the same trial, any change is another.
 """
 
 from __future__ import annotations
@@ -19,7 +19,10 @@ Status = Literal["registered", "scored", "failed"]
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One configuration about to be fitted; ``parameters`` is JSON with sorted keys."""
+    """One configuration about to be fitted; ``parameters`` is JSON with sorted keys.
+
+    ``code_version`` is the hash of the code that fits and scores it, empty for rows from before it was kept.
+    """
 
     instrument: str
     algorithm: str
@@ -28,6 +31,7 @@ class Trial:
     seed: int
     data_fingerprint: str
     trained_through: str
+    code_version: str = ""
 
     @property
     def trial_id(self) -> str:
@@ -40,13 +44,21 @@ class TrialScores:
     """Out-of-sample scores of a trial, per period of its strategy (a non-overlapping label span).
 
     ``score`` selects the champion (log-loss gain over the base rate, nats); ``sharpe`` is per period,
-    net of costs, on the median path, over ``periods`` periods.
+    net of costs, on the median path, over ``periods`` periods whose moments are ``skew`` and
+    ``kurtosis``. ``returns`` holds that path's net returns, a quarter of a session each, that
+    start at ``starts_us``: what the correlation of trials is measured on. ``brier`` is the
+    mean squared error of the probabilities. The last five are unknown to rows from before them.
     """
 
     score: float
     sharpe: float
     periods: int
     rank_ic: float
+    skew: float = 0.0
+    kurtosis: float = 3.0
+    brier: float | None = None
+    starts_us: tuple[int, ...] = ()
+    returns: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,8 +37,14 @@ def _clean_ticks_1(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.with_columns(late_us=pl.lit(0, pl.Int64), flag=pl.lit(None, pl.String))
 
 
+def _trained_model_1(frame: pl.DataFrame) -> pl.DataFrame:
+    """Version 1 calibrated nothing."""
+    return frame.with_columns(calibration=pl.lit('{"method": "none"}'))
+
+
 MIGRATIONS: dict[tuple[str, int], Migration | Rebuild] = {
     ("clean_ticks", 1): _clean_ticks_1,
+    ("trained_model", 1): _trained_model_1,
     ("clean_dom", 1): Rebuild("version 1 does not say which rows end a snapshot"),
     ("volume_profile", 1): Rebuild("version 1 has no smoothed volume and no nodes"),
     ("vwap", 1): Rebuild("version 1 has no bands around the rolling VWAP and no developing nodes"),

@@ -203,3 +203,42 @@ CONFIG_VERSIONS = sa.Table(
     sa.Column("last_used_us", BIG, nullable=False),
 )
 """Every configuration that built something: canonical JSON without the home's path."""
+
+MODELS = sa.Table(
+    "models",
+    METADATA,
+    sa.Column("model_id", sa.Text, primary_key=True),
+    sa.Column("instrument", sa.Text, nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("approved", FLAG, nullable=False),
+    sa.Column("registered_us", BIG, nullable=False),
+    sa.Column("ordinal", BIG, nullable=False),
+    sa.Column("trained_through", sa.Text, nullable=False),
+    sa.Column("document", sa.Text, nullable=False),
+    sa.Column("verdict", sa.Text, nullable=False),
+    sa.Column("verdict_reason", sa.Text, nullable=False),
+    sa.Column("validation_fingerprint", sa.Text, nullable=False),
+    sa.Column("validated_us", BIG, nullable=False),
+    sa.Column("simulated", FLAG, nullable=False),
+    sa.Index("models_by_instrument", "instrument", "ordinal"),
+)
+"""Every model that was trained: ``document`` is its row of trained_model, so that it can come back."""
+
+MODEL_DECISIONS = sa.Table(
+    "model_decisions",
+    METADATA,
+    sa.Column("decision_id", BIG, primary_key=True, autoincrement=True),
+    sa.Column("decided_us", BIG, nullable=False),
+    sa.Column("instrument", sa.Text, nullable=False),
+    sa.Column("action", sa.Text, nullable=False),
+    sa.Column("model_id", sa.Text, nullable=False),
+    sa.Column("replaced", sa.Text),
+    sa.Column("verdict", sa.Text, nullable=False),
+    sa.Column("validation_fingerprint", sa.Text, nullable=False),
+    sa.Column("approved", FLAG, nullable=False),
+    sa.Column("who", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Index("model_decisions_by_instrument", "instrument"),
+    sqlite_autoincrement=True,
+)
+"""Promotions and rollbacks, with the evidence that they stood on; rows are never changed."""

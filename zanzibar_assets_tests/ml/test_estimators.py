@@ -3,7 +3,18 @@ import pytest
 
 from zanzibar_assets.config import ModelConfig
 from zanzibar_assets.errors import ModelError
-from zanzibar_assets.ml.estimators import CANDIDATES, LIGHTGBM, LOGISTIC, SCORE_LIMIT, Candidate, fit, load
+from zanzibar_assets.ml import estimators
+from zanzibar_assets.ml.estimators import (
+    CANDIDATES,
+    ELASTIC_NET,
+    LIGHTGBM,
+    LOGISTIC,
+    RIDGE,
+    Candidate,
+    fit,
+    load,
+)
+from zanzibar_assets.ml.linear_models import SCORE_LIMIT
 
 NAMES = ("a", "b", "c", "d")
 SETTINGS = ModelConfig()
@@ -88,13 +99,69 @@ def test_unknown_algorithms_and_broken_texts_are_refused():
         fit(Candidate("oracle"), *sample(), SETTINGS, NAMES)
     with pytest.raises(ModelError, match="unknown algorithm"):
         load("oracle", "")
-    with pytest.raises(ModelError, match="no logistic model"):
+    with pytest.raises(ModelError, match="no linear model"):
         load(LOGISTIC, '{"mean": []}')
     with pytest.raises(ModelError, match="no LightGBM model"):
         load(LIGHTGBM, "tree of knowledge")
 
 
-def test_one_sided_labels_cannot_be_fitted_by_regression():
+@pytest.mark.parametrize("linear", CANDIDATES[2:], ids=lambda c: c.algorithm)
+def test_one_sided_labels_cannot_be_fitted_by_regression(linear):
     x, up, weight = sample()
     with pytest.raises(ModelError, match="cannot fit"):
-        fit(Candidate(LOGISTIC, {"C": 1.0}), x, np.ones_like(up), weight, SETTINGS, NAMES)
+        fit(linear, x, np.ones_like(up), weight, SETTINGS, NAMES)
+
+
+def test_one_thread_and_two_fit_the_same_bits(monkeypatch):
+    monkeypatch.setattr(estimators, "ONE_THREAD_VALUES", 0)
+    x, up, weight = sample(6_000)
+    one, two = (
+        fit(CANDIDATES[1], x, up, weight, ModelConfig(threads=threads), NAMES).payload for threads in (1, 2)
+    )
+    trees = [text[text.index("Tree=0") : text.index("end of trees")] for text in (one, two)]
+    assert trees[0] == trees[1]
+
+
+def test_logistic_is_the_minimum_that_sklearn_finds():
+    from sklearn.linear_model import LogisticRegression
+
+    x, up, weight = sample(800)
+    model = fit(Candidate(LOGISTIC, {"C": 0.02}), x, up, weight, SETTINGS, NAMES)
+    solver = LogisticRegression(C=0.02, tol=1e-10, max_iter=5_000)
+    solver.fit(np.where(np.isnan(x), 0.0, (x - model.mean) / model.scale), up, sample_weight=weight)
+    np.testing.assert_allclose(model.coefficients, solver.coef_[0], atol=1e-6)
+    assert model.intercept == pytest.approx(solver.intercept_[0], abs=1e-6)
+
+
+def test_ridge_is_weighted_least_squares_with_a_penalty():
+    from sklearn.linear_model import Ridge
+
+    x, up, weight = sample()
+    model = fit(Candidate(RIDGE, {"alpha": 0.3}), x, up, weight, SETTINGS, NAMES)
+    solver = Ridge(alpha=0.3 * weight.sum())
+    z = np.where(np.isnan(x), 0.0, (x - model.mean) / model.scale)
+    solver.fit(z, 4 * up - 2, sample_weight=weight)
+    np.testing.assert_allclose(model.coefficients, solver.coef_, rtol=1e-9, atol=1e-12)
+    assert model.intercept == pytest.approx(solver.intercept_)
+
+
+@pytest.mark.parametrize(("alpha", "ratio"), [(0.02, 0.5), (0.002, 0.9), (0.1, 0.1)])
+def test_elastic_net_is_the_minimum_that_sklearn_finds(alpha, ratio):
+    from sklearn.linear_model import LogisticRegression
+
+    x, up, weight = sample(800)
+    model = fit(Candidate(ELASTIC_NET, {"alpha": alpha, "l1_ratio": ratio}), x, up, weight, SETTINGS, NAMES)
+    z = np.where(np.isnan(x), 0.0, (x - model.mean) / model.scale)
+    solver = LogisticRegression(
+        l1_ratio=ratio, C=1 / (alpha * weight.sum()), solver="saga", max_iter=20_000, tol=1e-9
+    )
+    solver.fit(z, up, sample_weight=weight)
+    np.testing.assert_allclose(model.coefficients, solver.coef_[0], atol=2e-5)
+    assert model.intercept == pytest.approx(solver.intercept_[0], abs=2e-5)
+
+
+def test_elastic_net_drops_what_does_not_earn_its_penalty():
+    x, up, weight = sample()
+    model = fit(Candidate(ELASTIC_NET, {"alpha": 0.05, "l1_ratio": 0.9}), x, up, weight, SETTINGS, NAMES)
+    assert model.coefficients[0] != 0
+    assert model.coefficients[2] == model.coefficients[3] == 0

@@ -24,7 +24,7 @@ def instrument(name: str = "SIM_ES") -> Instrument:
 
 
 def config(**model) -> Config:
-    return Config(home=Path("unused"), model=model)
+    return Config(home=Path("unused"), model={"search_trials": 0, "calibration": "none", **model})
 
 
 def bars(

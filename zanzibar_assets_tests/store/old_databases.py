@@ -65,11 +65,50 @@ INSERT INTO partition_versions VALUES ({_ROW.replace("<fingerprint>", "ff00")},
   1736200000000000, 'ff01', 'source changed');
 """
 
+_LEDGERS_3 = """
+CREATE TABLE narratives (
+  session TEXT NOT NULL, narrative_id TEXT NOT NULL, text_sha256 TEXT NOT NULL,
+  instrument TEXT NOT NULL, author TEXT NOT NULL, published_us <big> NOT NULL,
+  received_us <big> NOT NULL, bias TEXT NOT NULL, bias_score <double> NOT NULL,
+  conviction TEXT NOT NULL, conditional <flag> NOT NULL, no_trade <flag> NOT NULL, horizon TEXT,
+  document TEXT NOT NULL, parser_version TEXT NOT NULL, simulated <flag> NOT NULL,
+  fingerprint TEXT NOT NULL, PRIMARY KEY (session, narrative_id, text_sha256, instrument));
+CREATE INDEX narratives_by_instrument ON narratives (instrument, session);
+CREATE TABLE orders (
+  session TEXT NOT NULL, account TEXT NOT NULL, intent_id TEXT NOT NULL, signal_id TEXT NOT NULL,
+  instrument TEXT NOT NULL, mt5_symbol TEXT NOT NULL, backend TEXT NOT NULL, dir INTEGER NOT NULL,
+  decided_us <big> NOT NULL, volume_lots <double> NOT NULL, price_reference <double>, sl <double>,
+  tp <double>, state TEXT NOT NULL, gate TEXT, retcode <big>, order_ticket <big>, deal_ticket <big>,
+  fill_price <double>, reason TEXT NOT NULL, approved <flag> NOT NULL,
+  spread_assumed <flag> NOT NULL, simulated <flag> NOT NULL, fingerprint TEXT NOT NULL,
+  PRIMARY KEY (session, account, intent_id));
+CREATE TABLE fills (
+  session TEXT NOT NULL, account TEXT NOT NULL, deal_ticket <big> NOT NULL,
+  order_ticket <big> NOT NULL, position_id <big> NOT NULL, intent_id TEXT, signal_id TEXT,
+  instrument TEXT, mt5_symbol TEXT NOT NULL, time_us <big> NOT NULL, side TEXT NOT NULL,
+  entry TEXT NOT NULL, volume_lots <double> NOT NULL, price <double> NOT NULL,
+  commission <double> NOT NULL, swap <double> NOT NULL, profit <double> NOT NULL,
+  fee <double> NOT NULL, exit_reason TEXT NOT NULL, slippage_points <double>,
+  approved <flag> NOT NULL, spread_assumed <flag> NOT NULL, simulated <flag> NOT NULL,
+  fingerprint TEXT NOT NULL, PRIMARY KEY (session, account, deal_ticket));
+CREATE TABLE accounts (
+  session TEXT NOT NULL, account TEXT NOT NULL, backend TEXT NOT NULL, as_of_us <big> NOT NULL,
+  currency TEXT NOT NULL, balance_start <double> NOT NULL, balance <double> NOT NULL,
+  equity <double> NOT NULL, margin <double> NOT NULL, open_positions <big> NOT NULL,
+  realised <double> NOT NULL, costs <double> NOT NULL, daily_loss_limit <double> NOT NULL,
+  room_to_daily_limit <double> NOT NULL, halted <flag> NOT NULL, simulated <flag> NOT NULL,
+  fingerprint TEXT NOT NULL, PRIMARY KEY (session, account));
+CREATE TABLE config_versions (
+  hash TEXT NOT NULL, text TEXT NOT NULL, first_used_us <big> NOT NULL, last_used_us <big> NOT NULL,
+  PRIMARY KEY (hash));
+"""
+
 WORDS = {
     "sqlite": {
         "big": "INTEGER",
         "flag": "INTEGER",
         "true": "1",
+        "double": "DOUBLE",
         "counter": "INTEGER PRIMARY KEY AUTOINCREMENT",
         "strict counter": "INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT",
         "second": "5",  # registered in the same microsecond: the rows' own order counts
@@ -78,6 +117,7 @@ WORDS = {
         "big": "BIGINT",
         "flag": "BOOLEAN",
         "true": "true",
+        "double": "DOUBLE PRECISION",
         "counter": "BIGSERIAL PRIMARY KEY",
         "strict counter": "BIGSERIAL PRIMARY KEY",
         "second": "6",
@@ -93,6 +133,7 @@ _TEXTS = {
     + _VERSION_ROWS_2
     + _MARK,
 }
+_TEXTS["0003"] = _TEXTS["0002"] + _LEDGERS_3
 OLDER = tuple(_TEXTS)
 
 

@@ -1,4 +1,4 @@
 """Migrations of the metadata database (alembic); ``store.migration`` runs them on opening."""
 
-HEAD = "0003"
+HEAD = "0004"
 """Newest revision."""
