@@ -5,12 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import polars as pl
 
 from zanzibar_assets.config import Config
-from zanzibar_assets.ml.ic import hac_mean, icir, rank_ic, rank_scores
-from zanzibar_assets.ml.ic_breakdown import PartIc, ic_by, ic_by_horizon, ic_by_phase, ic_by_regime, weakest
+from zanzibar_assets.ml.ic import hac_mean, icir, rank_scores
+from zanzibar_assets.ml.ic_breakdown import (
+    PartIc,
+    ic_by,
+    ic_by_horizon,
+    ic_by_phase,
+    ic_by_regime,
+    session_ics,
+    weakest,
+)
 from zanzibar_assets.ml.metric import Metric, shown
 from zanzibar_assets.ml.sharpe_evidence import annual_scale, sharpe_gates
 from zanzibar_assets.ml.strategy import PathResult, all_paths, median_path
@@ -92,11 +99,8 @@ def _information(path: pl.DataFrame, config: Config, market: Market | None) -> t
     gate, horizon = config.gate, config.model.horizon_bars
     prediction, outcome = path["prediction"].to_numpy(), path["gross_return"].to_numpy()
     test = hac_mean(rank_scores(prediction, outcome), horizon)
-    by_session = [
-        rank_ic(part["prediction"].to_numpy(), part["gross_return"].to_numpy())
-        for part in path.partition_by("session", maintain_order=True)
-    ]
-    ratio = icir(np.asarray(by_session))
+    by_session = session_ics(path)
+    ratio = icir(by_session)
     detail = (
         f"t {test.t:.2f} (needs {gate.min_ic_t:g}), p {test.p_value:.3f}, Newey-West with "
         f"{2 * horizon} lags, {test.degrees:.1f} degrees of freedom"

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from zanzibar_assets.ml.ic import HacMean, hac_mean, rank_scores
+from zanzibar_assets.ml.ic import Floats, HacMean, hac_mean, rank_scores
 
 REGIMES = {0: "calm", 1: "normal", 2: "stressed"}
 EDGE_MINUTES = 60
@@ -93,6 +93,14 @@ def ic_by(kind: str, rows: pl.DataFrame, horizon: int) -> list[PartIc]:
         _part(kind, name, part.select("prediction", pl.col("gross_return").alias("outcome")), horizon)
         for name, part in named
     ]
+
+
+def session_ics(path: pl.DataFrame) -> Floats:
+    """Rank IC of each session in order, shape ``(sessions,)``; 0 where nothing varies."""
+    ranks = [pl.col(name).rank("average").over("session") for name in ("prediction", "gross_return")]
+    by_session = path.select("session", *ranks).group_by("session", maintain_order=True)
+    found = by_session.agg(pl.corr("prediction", "gross_return").fill_nan(0.0).fill_null(0.0).alias("ic"))
+    return found["ic"].to_numpy().astype(np.float64)
 
 
 def weakest(parts: Sequence[PartIc]) -> PartIc | None:

@@ -101,3 +101,23 @@ def test_series_that_say_nothing_are_refused(returns):
 def test_prior_needs_trials():
     with pytest.raises(ModelError, match="without trials"):
         empirical_prior_sd([], [], 0.01)
+
+
+@pytest.mark.parametrize("n", [6, 24, 200, 2_000, 50_000])
+@pytest.mark.parametrize("tau", [None, 0.02, 0.5])
+def test_probability_is_that_of_the_noncentral_t(n, tau):
+    from scipy import stats
+
+    for sharpe in (-0.2, 0.0, 0.05, 0.4):
+        found = posterior(Moments(n, sharpe, 1.0, sharpe, 0.0, 3.0), 1.0, tau)
+        for level in (-0.3, -0.02, 0.0, 0.03, 0.2):
+            theirs = stats.nct.cdf(found.location, found.degrees, math.sqrt(found.precision) * level)
+            if math.isfinite(theirs):
+                assert found.probability_above(level) == pytest.approx(float(theirs), abs=2e-8)
+
+
+def test_tails_are_certain_not_unknown():
+    found = posterior(Moments(2_000, 0.089, 1.0, 0.089, 0.0, 3.0), 1.0, 0.02)
+    assert found.probability_above(-5.0) == pytest.approx(1.0)
+    assert found.probability_above(5.0) == pytest.approx(0.0, abs=1e-12)
+    assert found.quantile(0.025) < found.quantile(0.5) < found.quantile(0.975)
