@@ -28,6 +28,7 @@ COMMANDS: dict[str, str] = {
     "simulate": "write Sierra files of a simulated market",
     "trace": "from a signal, order or deal back to source bytes",
     "archive": "keep depth files before Sierra Chart forgets them",
+    "prove": "does a stored table say what could not be known yet",
     "versions": "what partitions were before, and what is stale now",
     "halt": "pull the kill switch",
     "resume": "release the kill switch",

@@ -14,6 +14,7 @@ import dagster as dg
 
 from zanzibar_assets.contracts.registry import TABLES
 from zanzibar_assets.store.builder import BuildOutcome
+from zanzibar_assets.store.specs import LOOK_AHEAD_CHECK
 from zanzibar_assets.vocabulary import MODEL_GATES
 
 CONTRACT_CHECK = "contract"
@@ -26,6 +27,7 @@ def check_spec(name: str, table: str) -> dg.AssetCheckSpec:
     """Check of a table: the contract's, the inputs', or a domain check of its builder."""
     texts = {
         CONTRACT_CHECK: f"Columns, types and laws of contract {table} v{TABLES[table].version}.",
+        LOOK_AHEAD_CHECK: "Computed on what was known at an instant it equals the table up to that instant.",
         INPUTS_CHECK: "Every input is there, passed its own checks and belongs together with the others.",
     }
     usual = name.replace("_", " ")
@@ -45,7 +47,7 @@ def check_results(outcomes: Sequence[BuildOutcome], names: Sequence[str]) -> lis
                 check_name=name,
                 passed=not failed,
                 severity=dg.AssetCheckSeverity.ERROR if serious or not failed else dg.AssetCheckSeverity.WARN,
-                description="; ".join(f"{key}: {why}" for key, why, _ in failed[:5]) or None,
+                description=_described(outcomes, name, failed),
                 metadata={
                     "partitions": len(outcomes),
                     "failed": dg.MetadataValue.json({key: why for key, why, _ in failed}),
@@ -53,6 +55,16 @@ def check_results(outcomes: Sequence[BuildOutcome], names: Sequence[str]) -> lis
             )
         )
     return results
+
+
+def _described(
+    outcomes: Sequence[BuildOutcome], name: str, failed: Sequence[tuple[str, str, bool]]
+) -> str | None:
+    """The first failures; of a proof that holds, how it was made."""
+    if failed or name != LOOK_AHEAD_CHECK:
+        return "; ".join(f"{key}: {why}" for key, why, _ in failed[:5]) or None
+    proofs = [c.detail for o in outcomes for c in o.record.checks if c.name == name]
+    return "; ".join(dict.fromkeys(proofs)) or "not proved: nothing was built since proofs are made"
 
 
 def _failures(outcomes: Sequence[BuildOutcome], name: str) -> list[tuple[str, str, bool]]:

@@ -10,6 +10,7 @@ import dagster as dg
 from zanzibar_assets.orchestration.archiving import build_archive_schedule, depth_archive
 from zanzibar_assets.orchestration.housekeeping import build_housekeeping_schedule, housekeeping
 from zanzibar_assets.orchestration.jobs import build_jobs
+from zanzibar_assets.orchestration.proofs import build_proof_schedule, prove_causality
 from zanzibar_assets.orchestration.resources import ZanzibarResource
 from zanzibar_assets.orchestration.schedules import build_schedules
 from zanzibar_assets.orchestration.sensors import build_sensors
@@ -32,8 +33,13 @@ def build_definitions(**overrides: Any) -> dg.Definitions:
     jobs = build_jobs()
     return dg.Definitions(
         assets=all_assets(),
-        jobs=[*jobs.values(), depth_archive, housekeeping],
-        schedules=[*build_schedules(jobs), build_archive_schedule(), build_housekeeping_schedule()],
+        jobs=[*jobs.values(), depth_archive, housekeeping, prove_causality],
+        schedules=[
+            *build_schedules(jobs),
+            build_archive_schedule(),
+            build_housekeeping_schedule(),
+            build_proof_schedule(),
+        ],
         sensors=build_sensors(jobs),
         resources={"zanzibar": ZanzibarResource(), **overrides},
         executor=dg.in_process_executor,

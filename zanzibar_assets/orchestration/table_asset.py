@@ -27,7 +27,7 @@ from zanzibar_assets.orchestration.resources import ZanzibarResource
 from zanzibar_assets.orchestration.staleness import observe_stale, superseded_metadata
 from zanzibar_assets.store.builder import BuildOutcome, Status, build_partition
 from zanzibar_assets.store.keys import PartitionKey
-from zanzibar_assets.store.specs import Compute, TableSpec
+from zanzibar_assets.store.specs import LOOK_AHEAD_CHECK, Compute, TableSpec
 from zanzibar_assets.store.workspace import Workspace
 from zanzibar_assets.vocabulary import Grain, Stage
 
@@ -35,6 +35,8 @@ THROUGH_TAG = "zanzibar/through"
 FORCE_TAG = "zanzibar/force"
 BACKFILL_TAG = "dagster/backfill"
 MARKET_PARTITIONS_PER_RUN = 60
+PROOF_CUTS = 2
+"""Instants at which a build holds a table that was not proved yet against what was known then."""
 SPECS: dict[str, TableSpec] = {}
 """Every table's builder by name, in the order of definition: the table of contents of the graph."""
 
@@ -70,7 +72,8 @@ def table_asset(
             live_always,
         )
         SPECS[table] = spec
-        names = (CONTRACT_CHECK, INPUTS_CHECK, *checks)
+        causal = (LOOK_AHEAD_CHECK,) if spec.provable else ()
+        names = (CONTRACT_CHECK, INPUTS_CHECK, *causal, *checks)
 
         @dg.asset(
             name=table,
@@ -179,7 +182,7 @@ def build_one(
 ) -> BuildOutcome:
     """Build one partition and tell the listeners of this process."""
     started = time.perf_counter()
-    outcome = build_partition(workspace, spec, key, through=through, force=force)
+    outcome = build_partition(workspace, spec, key, through=through, force=force, cuts=PROOF_CUTS)
     seconds = time.perf_counter() - started
     record = outcome.record
     progress.report(
