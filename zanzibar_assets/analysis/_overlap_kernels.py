@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 from numba import njit
 
 from zanzibar_assets.analysis._records import Floats, Ints
@@ -43,14 +42,3 @@ def overlap_sums(
         last = min(high, known)
         if last > low:
             found[g] += value_a[i] * (total_b[last] - total_b[low])
-
-
-@njit(cache=True, nogil=True)
-def sampled(known: Ints, values: Floats, first: int, step: int, found: Floats) -> None:
-    """Last value known at ``first + k * step``; NaN before the first one."""
-    row = 0
-    for k in range(len(found)):
-        instant = first + k * step
-        while row < len(known) and known[row] <= instant:
-            row += 1
-        found[k] = values[row - 1] if row else np.nan

@@ -151,9 +151,8 @@ def _ewma_correlation(a: Floats, b: Floats, usable: Bools, halflife: float) -> F
 
 def _asynchronous(a: _Prices, b: _Prices, at_us: Ints) -> tuple[Floats, Floats]:
     """Hayashi-Yoshida correlation, and the lag of the largest covariance in size (seconds)."""
-    scale = np.sqrt(
-        variance_as_of(a.known_us, a.log_price, at_us) * variance_as_of(b.known_us, b.log_price, at_us)
-    )
+    variances = [np.maximum(variance_as_of(x.known_us, x.log_price, at_us), 0.0) for x in (a, b)]
+    scale = np.sqrt(variances[0] * variances[1])
     # Nearest lags first: argmax takes the first of equals.
     lags = [0, *(lag for step in LAGS_US for lag in (step, -step))]
     contrast = np.column_stack([covariance_as_of(a.returns, b.returns, at_us, lag) for lag in lags])

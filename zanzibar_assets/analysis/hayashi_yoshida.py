@@ -7,9 +7,10 @@ returns are known. Shifting one series by a lag gives the contrast of Hoffmann, 
 
 Noise: where the noise of the two prices (bounce between bid and ask) is independent, the covariance
 of ticks stays unbiased, but a sum of squared tick returns does not, and would press every correlation
-towards 0. So the variances here are realised over a minute, averaged over twelve offsets (Zhang,
-Mykland, Ait-Sahalia 2005, the subsampled estimator): noise of a trade counts once a minute. What is
-left of it is a small bias towards 0; noise that both prices share is not taken out.
+towards 0. So the variances here are Zhou's (1996, J. Business & Economic Statistics 14), of the same
+ticks: the sum of squares plus twice the sum of the products of neighbours, which takes out noise that
+is independent from trade to trade. The price is a larger error of estimation, about 2 over the root
+of the number of trades; noise that both prices share is not taken out.
 """
 
 from __future__ import annotations
@@ -20,11 +21,6 @@ from typing import cast
 import numpy as np
 
 from zanzibar_assets.analysis._records import Floats, Ints
-from zanzibar_assets.vocabulary import US_PER_SECOND
-
-SPAN_US = 60 * US_PER_SECOND
-OFFSET_US = 5 * US_PER_SECOND
-OFFSETS = SPAN_US // OFFSET_US
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +37,7 @@ class Returns:
 
         Returns of zero are left out: they add nothing to any sum.
         """
-        last = np.append(np.diff(known_us) > 0, True)[: len(known_us)]
-        stamps, prices = known_us[last], log_price[last]
+        stamps, prices = last_prices(known_us, log_price)
         step = np.diff(prices)
         moved = step != 0.0
         return cls(stamps[:-1][moved], stamps[1:][moved], step[moved])
@@ -66,22 +61,20 @@ def covariance_as_of(a: Returns, b: Returns, at_us: Ints, lag_us: int = 0) -> Fl
 
 
 def variance_as_of(known_us: Ints, log_price: Floats, at_us: Ints) -> Floats:
-    """Realised variance over a minute, averaged over twelve offsets, of what is known at each time."""
-    from zanzibar_assets.analysis._overlap_kernels import sampled
-
-    if not len(known_us):
-        return np.zeros(len(at_us))
-    first = int(known_us[0]) // SPAN_US * SPAN_US
-    count = max(0, (int(at_us[-1]) - first) // OFFSET_US + 1) if len(at_us) else 0
-    price = np.empty(count)
-    sampled(known_us, log_price, _whole(first), _whole(OFFSET_US), price)
-    squares = np.zeros(count)
-    moves = price[OFFSETS:] - price[:-OFFSETS] if count > OFFSETS else np.empty(0)
-    squares[count - len(moves) :] = np.nan_to_num(moves, nan=0.0) ** 2
-    total = np.concatenate(([0.0], np.cumsum(squares)))
-    upto = np.clip((np.asarray(at_us) - first) // OFFSET_US + 1, 0, count)
-    found: Floats = total[upto] / OFFSETS
+    """Zhou's noise-corrected variance of the prices known at each time; it may be negative."""
+    stamps, prices = last_prices(known_us, log_price)
+    step = np.diff(prices)
+    added = step**2
+    added[1:] += 2.0 * step[1:] * step[:-1]
+    total = np.concatenate(([0.0], np.cumsum(added)))
+    found: Floats = total[np.searchsorted(stamps[1:], at_us, side="right")]
     return found
+
+
+def last_prices(known_us: Ints, log_price: Floats) -> tuple[Ints, Floats]:
+    """Times at which a price became known, each once, and the last price of each."""
+    last = np.append(np.diff(known_us) > 0, True)[: len(known_us)]
+    return known_us[last], log_price[last]
 
 
 def _sides(returns: Returns) -> tuple[Ints, Ints, Floats, Floats]:
