@@ -9,10 +9,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from zanzibar_assets.analysis._records import Floats
+
+if TYPE_CHECKING:
+    from hmmlearn.hmm import GaussianHMM
 
 STATES = 3
 MAX_ITERATIONS = 200
@@ -41,12 +45,26 @@ def fit_hmm(values: Floats, lengths: list[int], seed: int, max_iterations: int =
     Starts from the terciles of the values, so the seed has no say in where the fit ends; it is set
     all the same. One thread, so that sums have one order and the result is the same to the bit.
     """
-    from hmmlearn.hmm import GaussianHMM
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
-
-    spread = float(values.var())
-    if not spread > 0.0:
+    if not float(values.var()) > 0.0:
         return "the history does not vary"
+    model = _started(values, seed, max_iterations, "scaling")
+    try:
+        _baum_welch(model, values, lengths)
+    except ValueError as error:
+        if "underflow" not in str(error):
+            raise
+        # A value far from every state: logarithms cannot underflow and fit the same, four times slower.
+        model = _started(values, seed, max_iterations, "log")
+        _baum_welch(model, values, lengths)
+    if not _settled(list(model.monitor_.history), model.tol):
+        return f"the hidden Markov model did not converge in {max_iterations} iterations"
+    return _ordered(model.transmat_, model.means_[:, 0], model.covars_[:, 0, 0])
+
+
+def _started(values: Floats, seed: int, max_iterations: int, implementation: str) -> GaussianHMM:
+    """The model before its fit: states at the terciles, each kept with probability ``STAY``."""
+    from hmmlearn.hmm import GaussianHMM
+
     model = GaussianHMM(
         n_components=STATES,
         covariance_type="diag",
@@ -55,17 +73,21 @@ def fit_hmm(values: Floats, lengths: list[int], seed: int, max_iterations: int =
         random_state=seed,
         init_params="",
         params="tmc",
+        implementation=implementation,
     )
     model.startprob_ = np.full(STATES, 1.0 / STATES)
     model.transmat_ = np.full((STATES, STATES), (1.0 - STAY) / (STATES - 1))
     np.fill_diagonal(model.transmat_, STAY)
     model.means_ = np.quantile(values, [1 / 6, 3 / 6, 5 / 6]).reshape(-1, 1)
-    model.covars_ = np.full((STATES, 1), spread / STATES)
+    model.covars_ = np.full((STATES, 1), float(values.var()) / STATES)
+    return model
+
+
+def _baum_welch(model: GaussianHMM, values: Floats, lengths: list[int]) -> None:
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
     with threadpool_limits(limits=1), _quiet_monitor():
         model.fit(values.reshape(-1, 1), lengths)
-    if not _settled(list(model.monitor_.history), model.tol):
-        return f"the hidden Markov model did not converge in {max_iterations} iterations"
-    return _ordered(model.transmat_, model.means_[:, 0], model.covars_[:, 0, 0])
 
 
 def _settled(log_likelihoods: list[float], tolerance: float) -> bool:

@@ -1,10 +1,11 @@
 import itertools
+import json
 import math
 
 import numpy as np
 import pytest
 
-from zanzibar_assets.analysis.hmm import Hmm, filtered, fit_hmm, stationary
+from zanzibar_assets.analysis.hmm import Hmm, HmmFilter, filtered, fit_hmm, stationary
 
 MODEL = Hmm(
     initial=np.array([0.5, 0.3, 0.2]),
@@ -96,3 +97,37 @@ def test_constant_history_gives_a_reason():
 def test_a_fit_that_runs_out_of_iterations_gives_a_reason():
     _, values = simulate(1_000, 6)
     assert "did not converge in 2 iterations" in str(fit_hmm(values, [1_000], 7, max_iterations=2))
+
+
+def test_a_value_far_from_every_state_does_not_break_the_fit():
+    """Its density underflows; the fit is the one in logarithms."""
+    _, values = simulate(1_500, 8)
+    values[700] = -400.0
+    model = fit_hmm(values, [1_500], 7)
+    assert isinstance(model, str) or np.isfinite(model.mean).all()
+    values[700] = -17.0
+    assert isinstance(fit_hmm(values, [1_500], 7), Hmm)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_chunks_and_a_stored_state_give_the_bits_of_the_whole(seed):
+    rng = np.random.default_rng(seed)
+    values = np.where(rng.random(300) < 0.1, np.nan, rng.normal(size=300))
+    got, saved = [], HmmFilter(MODEL).state()
+    for part in np.split(values, np.sort(rng.integers(0, 301, 8))):
+        chunk = HmmFilter(MODEL)
+        chunk.resume(json.loads(json.dumps(saved, allow_nan=False)))
+        got.append(chunk.feed(part))
+        saved = chunk.state()
+    assert np.concatenate(got).tobytes() == filtered(MODEL, values).tobytes()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_states_stand_in_order_whatever_order_they_were_simulated_in(seed):
+    centres = np.random.default_rng(seed).permutation([-14.0, -13.0, -12.0])
+    states, values = simulate(3_000, 20 + seed, tuple(centres))
+    model = fit_hmm(values, [3_000], seed)
+    assert isinstance(model, Hmm)
+    assert model.mean == pytest.approx([-14, -13, -12], abs=0.15)
+    rank = np.argsort(np.argsort(centres))
+    assert (filtered(model, values).argmax(axis=1) == rank[states]).mean() > 0.9
