@@ -2,11 +2,20 @@
 
 import dagster as dg
 
-from zanzibar_assets.orchestration.metadata import counts_markdown, outcome_metadata, samples_markdown
+from zanzibar_assets.config import load_config
+from zanzibar_assets.orchestration.metadata import (
+    counts_markdown,
+    outcome_metadata,
+    page_metadata,
+    plot_metadata,
+    samples_markdown,
+)
+from zanzibar_assets.reporting.chart_items import build_session_chart
 from zanzibar_assets.store.builder import BuildOutcome, Status
 from zanzibar_assets.store.keys import PartitionKey
 from zanzibar_assets.store.manifest import PartitionRecord
 from zanzibar_assets.vocabulary import Verdict
+from zanzibar_assets_tests.reporting import chart_frames
 
 SAMPLE = {
     "rule": "outlier", "source": "ESH24-CME.scid", "byte_offset": 456, "ts_utc": None,
@@ -40,3 +49,21 @@ def test_rules_and_samples_are_markdown_in_the_metadata():
 
 def test_without_rules_there_are_no_such_tables():
     assert not {"rule_counts", "rule_samples"} & set(outcome_metadata(outcome({}), "place"))
+
+
+def test_a_chart_links_to_its_page_and_shows_a_picture(tmp_path):
+    config = load_config(tmp_path, reporting={"base_url": "http://localhost:3999"})
+    found = page_metadata("session_chart", KEY, config)
+    assert found["page"].value == "http://localhost:3999/session_chart-ES-2024-01-04.html"
+    assert found["page_file"].value == str(config.reports_dir / "session_chart-ES-2024-01-04.html")
+    assert page_metadata("bars", KEY, config) == {}
+    items = build_session_chart(chart_frames.random_inputs(1), chart_frames.TICK).frame
+    assert plot_metadata("session_chart", items)["plot"].value.startswith("![")
+
+
+def test_each_page_of_a_report_has_its_own_address(tmp_path):
+    config = load_config(tmp_path)
+    session = page_metadata("session_report", PartitionKey(session="2024-01-04"), config)
+    worth = page_metadata("event_hit_rates", PartitionKey("ES"), config)
+    assert session["page"].value == "http://127.0.0.1:3001/2024-01-04/index.html"
+    assert worth["page"].value == "http://127.0.0.1:3001/hit_rates-ES.html"

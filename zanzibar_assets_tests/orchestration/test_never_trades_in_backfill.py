@@ -11,10 +11,11 @@ from click.testing import CliRunner
 
 from zanzibar_assets.cli import root
 from zanzibar_assets.config import load_config
+from zanzibar_assets.contracts.registry import TABLES
 from zanzibar_assets.orchestration import jobs
 from zanzibar_assets.orchestration.partitions import register
 from zanzibar_assets.orchestration.run_graph import RANGE_END, RANGE_START, GraphPlan, waves
-from zanzibar_assets.orchestration.table_asset import BACKFILL_TAG
+from zanzibar_assets.orchestration.table_asset import BACKFILL_TAG, backfill_policy, of_account
 from zanzibar_assets_tests.orchestration import home, ticks
 
 NAMES = ("SIM_BTC",)
@@ -101,6 +102,11 @@ def test_a_plan_without_sessions_to_trade_starts_no_execution():
     assert [wave.keys for wave in traded] == [(FRIDAY,), (SATURDAY,)], "one session a run, in order"
 
 
+def test_tables_of_the_account_are_those_of_its_job_and_the_market_chart_is_none():
+    assert {name for name, contract in TABLES.items() if of_account(contract)} == set(jobs.ACCOUNT_TABLES)
+    assert backfill_policy(TABLES["session_chart"]) == backfill_policy(TABLES["bars"])
+
+
 def test_the_command_builds_up_to_the_signals_and_no_table_of_the_account(tmp_path, files, monkeypatch):
     config = load_config(tmp_path)
     monkeypatch.setenv("ZANZIBAR_HOME", str(config.home))
@@ -113,6 +119,7 @@ def test_the_command_builds_up_to_the_signals_and_no_table_of_the_account(tmp_pa
     document = json.loads(done.stdout)
     assert document["failed"] == 0
     built = {path.name for path in config.lake_dir.iterdir()}
-    assert {"raw_ticks", "feature_matrix", "raw_signals", "signals"} <= built
+    assert {"raw_ticks", "feature_matrix", "raw_signals", "session_chart", "signals"} <= built
+    assert len(list(config.reports_dir.glob("session_chart-SIM_BTC-*.html"))) == 2
     assert not built & set(jobs.ACCOUNT_TABLES)
     assert traces_of_trading(config) == []

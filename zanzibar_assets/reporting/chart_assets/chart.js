@@ -3,6 +3,7 @@
    Text from the data goes to the page as text nodes, and to plotly escaped. */
 (function () {
   "use strict";
+  if (window.self !== window.top) document.documentElement.classList.add("framed");   // a report says these words itself
   const data = window.zanzibarChart, traded = window.zanzibarDeals || { signals: [], deals: [] };
   const deals = {
     signals: traded.signals.map(s => ({ ...s, k: s.k - data.base_us })),
@@ -214,19 +215,31 @@
     return [side("sold", p.bid, c.down), side("bought", p.ask, c.up), side("no side", p.other, "#808890")];
   }
   function levelTraces(T) {
-    const found = [], ink = { poc: css("--ink"), vah: theme().line, val: theme().line, hvn: theme().up, lvn: theme().down };
+    const ink = { poc: css("--ink"), vah: theme().line, val: theme().line, hvn: theme().up, lvn: theme().down }, by = new Map();
     for (let i = 0; i < count; i++) {
       if (word("layer", i) !== "profile" || items.k[i] > T) continue;
-      const kind = word("kind", i), at = price(items.drawn_ticks[i]), node = kind === "hvn" || kind === "lvn";
-      found.push({
-        type: "scatter", mode: node ? "markers" : "lines+text", xaxis: "x2", x: node ? [0] : [0, most() * 1.02], y: node ? [at] : [at, at],
-        text: node ? [] : ["", kind.toUpperCase()], textposition: "top left", textfont: { size: 10, color: ink[kind] },
-        line: { width: 1.2, dash: kind === "poc" ? "solid" : "dot", color: ink[kind] }, hovertext: hover(i), hoverinfo: "text",
-        marker: { symbol: kind === "hvn" ? "triangle-right" : "triangle-right-open", size: 8, color: ink[kind] },
-        name: kind, cliponaxis: false, meta: { key: "levels", rows: [i] },
-      });
+      const kind = word("kind", i);
+      if (!by.has(kind)) by.set(kind, []);
+      by.get(kind).push(i);
     }
-    return found;
+    return [...by].map(([kind, rows]) => {
+      const node = kind === "hvn" || kind === "lvn", x = [], y = [], text = [], told = [];
+      for (const i of rows) {
+        const at = price(items.drawn_ticks[i]);
+        if (node) { x.push(0); y.push(at); told.push(hover(i)); text.push(""); continue; }
+        x.push(0, most() * 1.02, null);
+        y.push(at, at, null);
+        told.push(hover(i), hover(i), "");
+        text.push("", kind.toUpperCase(), "");
+      }
+      return {
+        type: "scatter", mode: node ? "markers" : "lines+text", xaxis: "x2", x, y, text, textposition: "top left",
+        textfont: { size: 10, color: ink[kind] }, hovertext: told, hoverinfo: "text", name: kind, cliponaxis: false,
+        line: { width: 1.2, dash: kind === "poc" ? "solid" : "dot", color: ink[kind] },
+        marker: { symbol: kind === "hvn" ? "triangle-right" : "triangle-right-open", size: 8, color: ink[kind] },
+        meta: { key: "levels", rows },
+      };
+    });
   }
   function most() {
     const p = data.profile;
@@ -358,6 +371,7 @@
       const all = data.left_out.map(r => r[1] + " " + r[3] + " of " + r[2]).join(", ");
       told.push("Left out, so that busy minutes stay readable (the first 40 of a kind in each quarter of an hour are drawn): " + all + ".");
     }
+    if (bars.delta.length && bars.delta.every(v => v === 0)) told.push("Delta is nought all along: the source tells no aggressor's side.");
     if (data.profile.step > 1) told.push("Profile: " + data.profile.step + " ticks a row.");
     if (data.profile.k !== null && data.profile.k > T) told.push("The final profile is known at the session's end only: it is hidden; the developing levels can be switched on.");
     document.getElementById("notes").textContent = told.join(" ");
