@@ -26,6 +26,7 @@ from zanzibar_assets.analysis._records import (
 from zanzibar_assets.analysis.bars import NEVER_US, BarStream, ClosedBars
 from zanzibar_assets.analysis.book import Book
 from zanzibar_assets.analysis.book_models import load_models
+from zanzibar_assets.analysis.book_statistics import StatisticsStage
 from zanzibar_assets.analysis.book_tail import BookTail
 from zanzibar_assets.analysis.liquidity import LiquidityStage
 from zanzibar_assets.analysis.orderflow_events import EventStage
@@ -49,6 +50,7 @@ class StreamRows(NamedTuple):
     liquidity_features: pl.DataFrame
     vwap: pl.DataFrame
     orderflow_events: pl.DataFrame
+    book_statistics: pl.DataFrame
 
 
 class OrderflowStream:
@@ -73,6 +75,7 @@ class OrderflowStream:
         self.prints = PrintStage(instrument)
         self.features = LiquidityStage(models, instrument, config.analysis)
         self.vwap = VwapStage(instrument, config)
+        self.statistics = StatisticsStage()
         self.events = EventStage(instrument, config, sweeps_history)
 
     def feed(
@@ -100,11 +103,16 @@ class OrderflowStream:
         records = self._known(clean_ticks, through_us)
         found, of_bars = self._decide(closed, records, book, rows)
         events = self.events.feed(found, book, levels, through_us)
+        self.statistics.updates(book, rows)
+        if not of_bars[0].is_empty():
+            opens_us, closes_us = micros(of_bars[0], EVENT_TS), micros(of_bars[0], KNOWN_AT)
+            self.statistics.bars(book, opens_us, closes_us)
         self._forget(found, book)
-        return StreamRows(*of_bars, events)
+        over = through_us == NEVER_US
+        return StreamRows(*of_bars, events, self.statistics.frame() if over else empty("book_statistics"))
 
     def finish(self) -> StreamRows:
-        """Rows of the session's last bars: nothing follows."""
+        """Rows of the session's last bars, and what its book leaves: nothing follows."""
         return self.feed(empty("clean_ticks"), empty("clean_dom"), through_us=NEVER_US)
 
     def _complete(self, clean_ticks: pl.DataFrame, clean_dom: pl.DataFrame, through_us: int | None) -> int:
@@ -181,5 +189,5 @@ class OrderflowStream:
         return self
 
     def _stages(self) -> dict[str, Any]:
-        names = ("bars", "book", "prints", "features", "vwap", "events")
+        names = ("bars", "book", "prints", "features", "vwap", "events", "statistics")
         return {name: getattr(self, name) for name in names}

@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
+from zanzibar_assets.analysis.book_statistics import build_book_statistics
 from zanzibar_assets.analysis.liquidity import build_liquidity_features
 from zanzibar_assets.analysis.orderflow_events import build_orderflow_events
 from zanzibar_assets.analysis.orderflow_stream import OrderflowStream, StreamRows
@@ -24,6 +25,7 @@ from zanzibar_assets_tests.builders.market import (
     random_book,
     random_records,
     random_ticks,
+    ticks,
     window,
 )
 from zanzibar_assets_tests.builders.orderflow import busy_session, fitted_models, levels_frame
@@ -51,6 +53,7 @@ def tables(ticks, dom, within=W, instrument=ES):
         "bars": bars,
         "liquidity_features": build_liquidity_features(ticks, dom, bars, fitted_models(), instrument, CONFIG),
         "vwap": build_vwap(ticks, bars, instrument, CONFIG),
+        "book_statistics": build_book_statistics(dom, bars),
         "orderflow_events": build_orderflow_events(ticks, dom, bars, sweeps, past, instrument, CONFIG),
     }
 
@@ -137,6 +140,24 @@ def test_record_by_record(by_json):
 def test_one_block():
     for name in ("busy", "random", "quiet", "records"):
         assert_same(name, streamed(name, []))
+
+
+def test_a_long_run_over_many_borders():
+    """A run of prints goes on for 45 s before it takes its third price and a level behind that."""
+    n = 500
+    stamps = W.open_us + np.arange(n) * SECOND * 9 // 100
+    price = np.where(np.arange(n) < n - 4, 100, 100 + np.arange(n) - (n - 5))
+    frame = ticks(stamps, price, np.full(n, 0.7), np.ones(n, np.int64), opens_us=W.open_us)
+    levels = levels_frame(1, 1, W, 101, 101).with_columns(
+        pl.lit(W.open_us).cast(pl.Datetime(US, "UTC")).alias("known_at"), dir=pl.lit(1, pl.Int8)
+    )
+    past = levels.clear().with_columns(session=pl.lit("before"))
+    whole = build_orderflow_events(frame, NO_BOOK, bars_of(frame, W), levels, past, ES, CONFIG)
+    assert set(whole["kind"]) == {"book_sweep", "stop_run"}
+    stream = OrderflowStream(ES, W, CONFIG, fitted_models(), past)
+    cut = blocks([frame, NO_BOOK, levels], range(9, n, 9))
+    parts = [stream.feed(*block).orderflow_events for block in cut]
+    assert_frame_equal(pl.concat([*parts, stream.finish().orderflow_events]), whole, check_exact=True)
 
 
 def test_rows_come_as_soon_as_their_time_is_complete():
