@@ -24,13 +24,12 @@ def calendar_features(bars: pl.DataFrame, instrument: Instrument) -> pl.DataFram
     session = session_at(instrument, int(known[0]) - 1)
     clock = ExchangeClock.of(session_window(instrument, session))
     passed = clock.elapsed(known)
-    seconds = pl.col("known_at").dt.epoch("us") % (DAY_SECONDS * US_PER_SECOND) / US_PER_SECOND
-    angle = seconds * (2.0 * math.pi / DAY_SECONDS)
+    angle = known % (DAY_SECONDS * US_PER_SECOND) * (2.0 * math.pi / (DAY_SECONDS * US_PER_SECOND))
     turn = date.fromisoformat(session).weekday() * (2.0 * math.pi / WEEK_DAYS)
     bar_us = pl.col("bar_seconds").cast(pl.Int64) * US_PER_SECOND
     return bars.select(
-        angle.sin().alias("day_sine"),
-        angle.cos().alias("day_cosine"),
+        pl.Series("day_sine", np.sin(angle)),
+        pl.Series("day_cosine", np.cos(angle)),
         (pl.col("session_state") == SessionState.PRE_OPEN.value).cast(pl.Float64).alias("pre_open"),
         pl.lit(math.sin(turn)).alias("week_sine"),
         pl.lit(math.cos(turn)).alias("week_cosine"),

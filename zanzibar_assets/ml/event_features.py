@@ -23,8 +23,10 @@ def bars_since(bars: pl.DataFrame, events: pl.DataFrame, bar_seconds: int) -> pl
     """Bars of exchange time since the newest event known at each bar's close, null before the first."""
     stamps = events.select("known_at", pl.col("known_at").alias("last_at")).sort("known_at")
     joined = bars.select("known_at").join_asof(stamps, on="known_at", strategy="backward")
-    age = (pl.col("known_at") - pl.col("last_at")).dt.total_microseconds()
-    return joined.select(age / (bar_seconds * US_PER_SECOND)).to_series()
+    age = (pl.col("known_at") - pl.col("last_at")).dt.total_microseconds().cast(pl.Float64)
+    # polars divides many values by a literal otherwise than a single one: the last bit would hang on it
+    bars_ago = joined.select(age).to_series().to_numpy() / (bar_seconds * US_PER_SECOND)
+    return pl.Series(bars_ago, nan_to_null=True)
 
 
 def still_open(events: pl.DataFrame, birth: str, ends: tuple[str, ...], direction: int) -> pl.DataFrame:

@@ -6,20 +6,22 @@ value); states that hold until they change (events, zones, narratives, correlati
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
+import numpy as np
 import polars as pl
 
 from zanzibar_assets.config import Config
 from zanzibar_assets.contracts.registry import conform, empty
+from zanzibar_assets.errors import ContractError
 from zanzibar_assets.instruments import Instrument
 from zanzibar_assets.ml.calendar_features import calendar_features
 from zanzibar_assets.ml.event_features import nearest_zone
 from zanzibar_assets.ml.flow_features import flow_features, orderflow_event_features
-from zanzibar_assets.ml.joins import ATR, as_of, of_bar, ratio
+from zanzibar_assets.ml.joins import ATR, SO_FAR, as_of, of_bar, ratio
 from zanzibar_assets.ml.level_features import anchored_features, profile_features, vwap_features
 from zanzibar_assets.ml.structure_features import structure_features, sweep_features, wyckoff_features
+from zanzibar_assets.vocabulary import US_PER_SECOND, SessionState
 
 NARRATIVE_HALFLIFE_SECONDS = 4 * 3600
 CORRELATION_MAX_AGE = "30m"
@@ -59,7 +61,40 @@ def build_feature_matrix(inputs: FeatureInputs, instrument: Instrument, config: 
     del config
     if inputs.bars.is_empty():
         return empty("feature_matrix")
-    bars = inputs.bars.sort("known_at")
+    return _rows(_prepared(inputs.bars), inputs, instrument)
+
+
+def extend_feature_matrix(
+    previous: pl.DataFrame, inputs: FeatureInputs, instrument: Instrument, config: Config
+) -> pl.DataFrame:
+    """``previous`` (of the same session, earlier) with the rows of the bars that came since, bit for bit
+    ``build_feature_matrix(inputs, ...)``.
+
+    Only the new bars' rows are computed; ``inputs`` are the session's whole frames, grown. Raises
+    ContractError when ``previous`` is not the beginning of the session's bars.
+    """
+    bars = _prepared(inputs.bars)
+    if previous.is_empty():
+        return build_feature_matrix(inputs, instrument, config)
+    if not bars["known_at"].head(previous.height).equals(previous["known_at"]):
+        raise ContractError(
+            "the matrix is not the beginning of these bars",
+            expected=f"{previous.height} rows of the session's first bars",
+            got=f"{bars.height} bars",
+            action="build the feature matrix anew",
+        )
+    new = bars[previous.height :]
+    return previous if new.is_empty() else pl.concat([previous, _rows(new, inputs, instrument)])
+
+
+def _prepared(bars: pl.DataFrame) -> pl.DataFrame:
+    """Bars in order with what a row needs of the bars before it: the volume so far."""
+    pre_open = pl.col("session_state") == SessionState.PRE_OPEN.value
+    so_far = pl.col("volume").cum_sum().over(pre_open).alias(SO_FAR)
+    return bars.sort("known_at").with_columns(so_far)
+
+
+def _rows(bars: pl.DataFrame, inputs: FeatureInputs, instrument: Instrument) -> pl.DataFrame:
     technical = _technical(bars, inputs.technical_factors)
     bars = bars.with_columns(technical[ATR])
     parts = [
@@ -120,8 +155,9 @@ def _narrative(bars: pl.DataFrame, narratives: pl.DataFrame, instrument: Instrum
         "known_at", "bias_score", "no_trade", "conviction", "conditional", said_at=pl.col("known_at")
     )
     found = as_of(bars, said).with_columns(bars["known_at"])
-    age = (pl.col("known_at") - pl.col("said_at")).dt.total_microseconds() / 1e6
-    decayed = pl.col("bias_score") * (-math.log(2.0) * age / NARRATIVE_HALFLIFE_SECONDS).exp()
+    age = (pl.col("known_at") - pl.col("said_at")).dt.total_microseconds().cast(pl.Float64)
+    halves = found.select(age).to_series().to_numpy() / (NARRATIVE_HALFLIFE_SECONDS * US_PER_SECOND)
+    decayed = pl.col("bias_score") * pl.Series(np.exp2(-halves), nan_to_null=True)
     conviction = pl.col("conviction").replace_strict(CONVICTION, default=None, return_dtype=pl.Float64)
     return found.select(
         decayed.alias("narrative_bias"),

@@ -6,8 +6,7 @@ import polars as pl
 
 from zanzibar_assets.instruments import Instrument
 from zanzibar_assets.ml.event_features import bars_since, last_dir
-from zanzibar_assets.ml.joins import ATR, as_of, balance, of_bar, ratio
-from zanzibar_assets.vocabulary import SessionState
+from zanzibar_assets.ml.joins import ATR, SO_FAR, as_of, balance, of_bar, ratio
 
 LAST_DIRS = {
     "tick_sweep_dir": "level_sweep",
@@ -28,7 +27,6 @@ def flow_features(bars: pl.DataFrame, liquidity: pl.DataFrame) -> pl.DataFrame:
     volume, atr = pl.col("volume"), pl.col(ATR)
     bought, sold = pl.col("ask_volume"), pl.col("bid_volume")
     height = pl.col("high_ticks") - pl.col("low_ticks")
-    pre_open = pl.col("session_state") == SessionState.PRE_OPEN.value
     floats = pl.col("unfinished_high", "unfinished_low").cast(pl.Float64)
     return of_bar(bars, liquidity).select(
         "ofi_norm", "queue_imbalance", "spread_ticks", "trade_imbalance", "vpin", "effective_spread_ticks",
@@ -38,7 +36,7 @@ def flow_features(bars: pl.DataFrame, liquidity: pl.DataFrame) -> pl.DataFrame:
         (pl.col("stacked_buy") - pl.col("stacked_sell")).cast(pl.Float64).alias("stacked_net"),
         ratio(pl.col("mlofi"), depth).alias("mlofi_depth"),
         ratio(pl.col("microprice_edge_ticks"), pl.col("spread_ticks")).alias("microprice_edge"),
-        ratio(pl.col("cvd"), volume.cum_sum().over(pre_open)).alias("cvd_share"),
+        ratio(pl.col("cvd"), pl.col(SO_FAR)).alias("cvd_share"),
         ratio(pl.col("delta_min"), volume).alias("delta_low"),
         ratio(pl.col("delta_max"), volume).alias("delta_high"),
         ratio(pl.col("kyle_lambda") * volume, atr).alias("impact_atr"),

@@ -6,6 +6,8 @@ import polars as pl
 
 ATR = "_atr"
 """ATR at each bar's close (price), beside the bars while features are computed."""
+SO_FAR = "_so_far"
+"""Volume since the open (before it: of the pre-open) up to each bar, beside the bars likewise."""
 
 
 def as_of(bars: pl.DataFrame, table: pl.DataFrame, tolerance: str | None = None) -> pl.DataFrame:

@@ -6,8 +6,9 @@ import polars as pl
 import pytest
 
 from zanzibar_assets.contracts.registry import breaches, conform, empty, polars_schema
+from zanzibar_assets.errors import ContractError
 from zanzibar_assets.ml.catalogue import FEATURE_NAMES
-from zanzibar_assets.ml.features import FeatureInputs, build_feature_matrix
+from zanzibar_assets.ml.features import FeatureInputs, build_feature_matrix, extend_feature_matrix
 from zanzibar_assets_tests.ml import worlds
 from zanzibar_assets_tests.ml.frames import (
     anchored_frame,
@@ -157,6 +158,26 @@ def test_perturbed_future_leaves_the_past_bit_identical():
         )
         past = pl.col("known_at") <= instant
         assert build(mixed).filter(past).equals(build(inputs).filter(past))
+
+
+def test_a_growing_session_extended_at_forty_cuts_is_the_batch_bit_for_bit():
+    inputs = world()
+    whole = build(inputs)
+    stamps = inputs.bars["known_at"].dt.epoch("us")
+    cuts = np.sort(np.random.default_rng(5).integers(stamps.min() - MINUTE, stamps.max(), 40))
+    grown = empty("feature_matrix")
+    for cut in [*cuts.tolist(), int(stamps.max())]:
+        grown = extend_feature_matrix(grown, before(inputs, cut), worlds.instrument(), worlds.config())
+        known = pl.col("known_at") <= pl.lit(cut).cast(pl.Datetime("us", "UTC"))
+        assert grown.equals(whole.filter(known))
+    assert grown.equals(whole)
+
+
+def test_a_matrix_of_other_bars_is_not_extended():
+    inputs, market, config = world(), worlds.instrument(), worlds.config()
+    missing = build(inputs)[1:50]
+    with pytest.raises(ContractError, match="not the beginning"):
+        extend_feature_matrix(missing, inputs, market, config)
 
 
 def test_structure_of_longer_bars_is_not_counted_as_the_bars_own():
