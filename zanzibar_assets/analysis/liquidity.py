@@ -89,11 +89,10 @@ class LiquidityStage:
     ) -> pl.DataFrame:
         """LiquidityFeatures of bars that closed.
 
-        ``rows`` are their CleanTicks (no quotes), ``prints`` their footprint; the ``book`` reaches
+        ``rows`` are their CleanTicks (no quotes), ``prints`` what they hold; the ``book`` reaches
         from before the first bar's open to the last close.
         """
-        records = load_records(rows).traded()
-        index, closes_us = bar_of_record(records, bars), micros(bars, KNOWN_AT)
+        records, index, closes_us = prints.records, prints.index, micros(bars, KNOWN_AT)
         columns = (
             _signed(bars, self.memory)
             | _flag_share(rows, bars)

@@ -28,8 +28,13 @@ from zanzibar_assets.instruments import Instrument
 
 @dataclass(frozen=True, slots=True)
 class BarPrintsInput:
-    """Footprint of closed bars, the bar and signed size (lots) of each of their trades, threshold a bar."""
+    """Records of closed bars and the bar of each; their trades' bar and signed size (lots); footprint.
 
+    ``least`` is the volume that an absorption needs in each of the bars, and in the one after them.
+    """
+
+    records: Records
+    index: Ints
     bar: Ints
     signed: Floats
     footprint: Footprint
@@ -65,7 +70,7 @@ class PrintStage:
         after = volume_thresholds(prints, count, self.unit, self.params, self.memory)
         least = np.concatenate((self.next_least, after))
         self.next_least = least[-1:].copy()
-        return BarPrintsInput(bar, bought - sold, prints, least)
+        return BarPrintsInput(records, index, bar, bought - sold, prints, least)
 
     def feed(self, records: Records, least: Floats, book: Book, rows: slice) -> Found:
         """What new records and new ``rows`` of the book decide; ``least`` is the threshold of each record."""

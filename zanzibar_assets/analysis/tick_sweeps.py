@@ -44,8 +44,8 @@ class Trades:
         return self.ts_us, self.price, self.size, self.side
 
     def part(self, rows: slice) -> Trades:
-        """Some of the trades, apart from the arrays they come from."""
-        return Trades(*(column[rows].copy() for column in self.columns()))
+        """Some of the trades."""
+        return Trades(*(column[rows] for column in self.columns()))
 
 
 @dataclass(frozen=True, slots=True)

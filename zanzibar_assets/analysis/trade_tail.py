@@ -43,9 +43,9 @@ class TradeTail:
         return TradeBlock(trades, np.concatenate((self.least, least)), held)
 
     def keep(self, block: TradeBlock, start: int) -> None:
-        """Keep the block's trades from ``start`` on."""
-        rows = slice(start, None)
-        self.trades, self.least = block.trades.part(rows), block.least[rows].copy()
+        """Keep the block's trades from ``start`` on, apart from the arrays they come from."""
+        kept = block.trades.part(slice(start, None))
+        self.trades, self.least = Trades(*(c.copy() for c in kept.columns())), block.least[start:].copy()
 
     def snapshot(self) -> dict[str, Any]:
         """Plain lists, for JSON."""
