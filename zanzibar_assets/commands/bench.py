@@ -9,7 +9,8 @@ from typing import Any
 
 import click
 
-NAMES = ("ingest", "book", "structure", "orderflow", "store")
+NAMES = ("ingest", "book", "structure", "orderflow", "store", "ml")
+ROWS_OF_RECORDS = 25
 
 
 @click.command(
@@ -23,14 +24,14 @@ NAMES = ("ingest", "book", "structure", "orderflow", "store")
     default=5_000_000,
     show_default=True,
     help="Records of each file; book updates of orderflow, which has a fifth as many trades; "
-    "structure has a fifth as many bars.",
+    "structure has a fifth as many bars, ml a twenty-fifth as many rows.",
 )
 @click.option("--seed", type=int, default=7, show_default=True, help="Seed of the simulated market.")
 @click.option(
     "--peer-python",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Interpreter that has the peer: hftbacktest (book), pyvsmc and smartmoneyconcepts (structure), "
-    "orderflow-metrics (orderflow); without it that peer is not measured.",
+    "orderflow-metrics (orderflow), purgedcv (ml); without it that peer is not measured.",
 )
 @click.option(
     "--huge",
@@ -68,10 +69,13 @@ def command(
     store: reads and writes of the Parquet lake beside Arrow and polars; with a PostgreSQL server
     installed, or named by ZANZIBAR_BENCH_DATABASE_URL, writes there beside a bare COPY.
 
+    ml: combinatorial purged cross-validation, CPCV(10,2) of rows by 60 features, beside the bare
+    LightGBM fits that it needs, and the splits beside purgedcv.
+
     Files are simulated, written to a temporary folder and removed. Ours and the peer run in turns;
     figures are medians. A ratio above 1 means that ours is better.
     """
-    from zanzibar_assets.benchmarks import book, ingest, measure, orderflow, store
+    from zanzibar_assets.benchmarks import book, ingest, measure, ml, orderflow, store
     from zanzibar_assets.commands._bench_structure import measure_structure
     from zanzibar_assets.commands._decode_memory import measured_apart
     from zanzibar_assets.commands._decode_ticks import decode_ticks
@@ -96,6 +100,8 @@ def command(
             figures, notes, more = measure_structure(
                 Path(folder), records, seed, peer_python, bars, _say, overlap=overlap, huge=huge
             )
+        elif name == "ml":
+            figures, notes = ml.measure(Path(folder), records // ROWS_OF_RECORDS, seed, peer_python, _say)
         elif name == "store":
             figures, notes = store.measure(Path(folder), records, seed, _say)
         else:

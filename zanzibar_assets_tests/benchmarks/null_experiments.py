@@ -36,7 +36,7 @@ from zanzibar_assets.vocabulary import MODEL_GATES
 
 TRIALS, SESSIONS, SPANS = 50, 1_000, 2
 SPAN_US, DAY_US = 3_600_000_000, 86_400_000_000
-SIGMA, COST = 1e-3, 1e-5
+SIGMA, COST = 1e-3, 1e-6
 THRESHOLD = 0.55
 TRADED = math.log(THRESHOLD / (1 - THRESHOLD))
 """Scores beyond this are traded."""
@@ -111,7 +111,7 @@ class World:
 
 def scores_of(world: World, result: PathResult) -> TrialScores:
     """What the training would write of the trial."""
-    parts = np.array_split(np.arange(len(result.periods)), SERIES_SPANS)
+    parts = np.array_split(np.arange(len(result.periods)), min(SERIES_SPANS, len(result.periods)))
     return TrialScores(
         0.0, result.sharpe, len(result.periods), 0.0,
         starts_us=tuple(int(world.starts[part[0]]) for part in parts),
@@ -143,7 +143,7 @@ class Outcome:
 def one_run(folder: Path, seed: int, annual_sharpe: float | None, sessions: int = SESSIONS) -> Outcome:
     """Fifty trials through registry, checks and verdict; the first has skill where a Sharpe is given."""
     world = World(np.random.default_rng(seed), sessions)
-    database = folder / f"{seed}.sqlite"
+    database = Path(tempfile.mkdtemp(dir=folder)) / "trials.sqlite"
     log = StoredTrials(TrialRows(Database(database), lambda: seed))
     edges = [0.0] * TRIALS
     edges[0] = 0.0 if annual_sharpe is None else edge_of(annual_sharpe)
@@ -160,7 +160,6 @@ def one_run(folder: Path, seed: int, annual_sharpe: float | None, sessions: int 
     report = validate_model(model_row(name, TRIALS, sessions), oos, recorded, settings, market)
     hidden = [row for row in recorded if row.trial.parameters == f"noise {chosen}"]
     fooled = validate_model(model_row(name, 1, sessions), oos, hidden, settings, market)
-    database.unlink()
     values = {row["metric"]: row["value"] for row in report.iter_rows(named=True)}
     return Outcome(
         {gate: passed for gate, passed, _ in gate_results(report)},
