@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 SUMMARIES = frozenset(
     {"volume_profile", "session_completeness", "session_counts", "book_statistics", "narrative_scores"}
+    | {"feature_quality"}
 )
 """Tables whose rows are a session's sums as of its last known event."""
 REFUSALS = (
