@@ -30,6 +30,7 @@ COMMANDS: dict[str, str] = {
     "archive": "keep depth files before Sierra Chart forgets them",
     "prove": "does a stored table say what could not be known yet",
     "versions": "what partitions were before, and what is stale now",
+    "models": "challengers and champions: list, show, promote, rollback, reproduce",
     "halt": "pull the kill switch",
     "resume": "release the kill switch",
     "arm": "arm the live backend for the running session",

@@ -98,6 +98,8 @@ class ModelConfig(Section):
     calibration: Literal["none", "platt", "isotonic"] = "platt"
     inner_folds: int = Field(default=3, ge=2)
     search_trials: int = Field(default=8, ge=0)
+    retrain_feature_share: float = Field(default=0.3, gt=0, le=1)
+    retrain_prediction_psi: float = Field(default=0.25, gt=0)
 
 
 class GateConfig(Section):

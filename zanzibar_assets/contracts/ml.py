@@ -169,5 +169,3 @@ class RiskParameters(Frame):
     observations: pl.Int64 = pa.Field(ge=0)
     as_of_session: str = pa.Field(nullable=True)
     reason: str
-
-

@@ -8,6 +8,7 @@ import dagster as dg
 
 from zanzibar_assets.calendars import session_at
 from zanzibar_assets.errors import ZanzibarError
+from zanzibar_assets.orchestration.drift_sensor import drift_sensor
 from zanzibar_assets.orchestration.file_sensor import sierra_files_sensor
 from zanzibar_assets.orchestration.jobs import (
     EXECUTION,
@@ -29,6 +30,7 @@ def build_sensors(jobs: dict[str, Any]) -> list[dg.SensorDefinition]:
         sierra_files_sensor(jobs),
         _narrative_inbox(jobs),
         _new_signals(jobs),
+        drift_sensor(jobs),
         _follow(jobs, SESSION_PIPELINE, PIPELINE_TABLES, per_instrument=False),
         _follow(jobs, PIPELINE_TABLES, PIPELINE_FEATURES, per_instrument=True),
         _follow(jobs, PIPELINE_FEATURES, PIPELINE_SIGNALS, per_instrument=False),

@@ -44,7 +44,13 @@ class RegisteredModel:
     @property
     def row(self) -> dict[str, Any]:
         """The model's row of ``trained_model``."""
-        found: dict[str, Any] = json.loads(self.document)
+        found: dict[str, Any] = json.loads(self.document)["model"]
+        return found
+
+    @property
+    def extra(self) -> dict[str, Any]:
+        """What was registered with the model: its card, and the fingerprint of what it predicted unseen."""
+        found: dict[str, Any] = json.loads(self.document)["extra"]
         return found
 
 
@@ -81,7 +87,13 @@ class ModelRegistry:
         self.database = database
         self.clock_us = clock_us
 
-    def register(self, instrument: str, row: Mapping[str, Any], evidence: Evidence) -> None:
+    def register(
+        self,
+        instrument: str,
+        row: Mapping[str, Any],
+        evidence: Evidence,
+        extra: Mapping[str, Any] | None = None,
+    ) -> None:
         """Write a trained model down as a challenger; a known one keeps its standing, not its evidence."""
         now = self.clock_us()
         values = {
@@ -91,7 +103,7 @@ class ModelRegistry:
             "approved": False,
             "registered_us": now,
             "trained_through": row["trained_through"],
-            "document": json.dumps(dict(row), sort_keys=True),
+            "document": json.dumps({"model": dict(row), "extra": dict(extra or {})}, sort_keys=True),
             **_evidence(evidence, now),
             "simulated": row["simulated"],
         }

@@ -49,7 +49,12 @@ def searched(best=0.3, count=12, spans=160, seed=3):
     for number in range(count):
         returns = rng.normal(0.0 if number else 2 * best, 1.0, spans)
         scores = TrialScores(
-            0.0, rng.normal(0, 0.025) if number else best, 1_600, 0.0, starts_us=tuple(range(spans)), returns=tuple(returns.tolist())
+            0.0,
+            rng.normal(0, 0.025) if number else best,
+            1_600,
+            0.0,
+            starts_us=tuple(range(spans)),
+            returns=tuple(returns.tolist()),
         )
         trial = Trial("SIM_ES", "logistic", f"s{number}", (), 7, "f", "2024-03-08")
         rows.append(RecordedTrial(trial.trial_id, trial, "scored", scores))

@@ -15,7 +15,7 @@ from zanzibar_assets.simulator.options import SimulatorOptions
 
 FIRST_SESSION = "2025-01-08"
 SEED = 5
-QUICK = {"min_sessions": 2, "min_rows": 200, "threads": 1, "search_trials": 1, "inner_folds": 2}
+QUICK = {"min_sessions": 2, "min_rows": 200, "threads": 1, "search_trials": 0, "calibration": "none"}
 """Model settings under which a few small sessions are enough history."""
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from zanzibar_assets.orchestration.table_asset import table_asset
+from zanzibar_assets.orchestration.table_asset import SPECS, table_asset
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,6 +36,7 @@ def trained_model(inputs: Inputs) -> Mapping[str, pl.DataFrame]:
         inputs.instrument,
         inputs.config,
         StoredTrials(inputs.workspace.trial_rows()),
+        code_version=SPECS["trained_model"].code_version,
     )
     row = trained.model.row(0, named=True)
     inputs.check(
@@ -69,11 +70,12 @@ def model_explanation(inputs: Inputs) -> pl.DataFrame:
     kinds=["lightgbm", "parquet"],
 )
 def predictions(inputs: Inputs) -> pl.DataFrame:
-    """Predictions of the model for a session after its training; empty for sessions that it saw."""
+    """Predictions of the champion, else of the newest model, for a session after its training."""
     from zanzibar_assets.contracts.registry import empty
     from zanzibar_assets.ml.prediction import predict
+    from zanzibar_assets.store.serving import serving_model
 
-    model = inputs.optional("trained_model")
+    model = serving_model(inputs)
     through = model["trained_through"].item() if model.height else None
     before = through is None or through < inputs.session
     inputs.check("out_of_sample", before, f"model trained through {through}")

@@ -29,17 +29,20 @@ def volatility_forecast(inputs: Inputs) -> pl.DataFrame:
 
 @table_asset(
     reads=["validation_report", "trained_model", "volatility_forecast", "bars", "contract_rolls"],
-    modules=["risk.parameters"],
+    modules=["risk.parameters", "ml.model_card"],
     sections=["risk"],
     owner="team:quant",
 )
 def risk_parameters(inputs: Inputs) -> pl.DataFrame:
-    """Kelly fraction (shrunk and capped) and VaR/CVaR; zero without a measured edge, and why."""
+    """Kelly (shrunk, capped) and VaR/CVaR of the champion, else of the newest model; registers that one."""
+    from zanzibar_assets.ml.model_card import model_card
     from zanzibar_assets.risk.parameters import build_risk_parameters
+    from zanzibar_assets.store.serving import enlist
 
+    report, oos = enlist(inputs, model_card)
     return build_risk_parameters(
-        inputs.read("validation_report"),
-        inputs.read("model_oos"),
+        report,
+        oos,
         inputs.read("volatility_forecast"),
         inputs.through_session("bars"),
         inputs.config,

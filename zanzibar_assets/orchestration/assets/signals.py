@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 def raw_signals(inputs: Inputs) -> pl.DataFrame:
     """Candidate trades of one instrument: touches of points of interest, crossings of the model."""
     from zanzibar_assets.signals.raw import build_raw_signals, touch_summary
+    from zanzibar_assets.store.serving import standing_report
 
     points = inputs.read("points_of_interest")
     inputs.notes["touches"] = touch_summary(points, inputs.config)
@@ -29,7 +30,7 @@ def raw_signals(inputs: Inputs) -> pl.DataFrame:
         points,
         inputs.read("predictions"),
         inputs.optional("volatility_forecast"),
-        inputs.optional("validation_report"),
+        standing_report(inputs),
         inputs.instrument,
         inputs.config,
     )
@@ -44,12 +45,13 @@ def raw_signals(inputs: Inputs) -> pl.DataFrame:
 def signals(inputs: Inputs) -> pl.DataFrame:
     """Every candidate of the session with its fate: kept with its size, or dropped and why."""
     from zanzibar_assets.signals.aggregate import build_signals
+    from zanzibar_assets.store.serving import standing_reports
 
     return build_signals(
         inputs.across_frame("raw_signals"),
         inputs.read("narratives"),
         inputs.across("risk_parameters"),
-        inputs.across("validation_report"),
+        standing_reports(inputs),
         inputs.workspace.instruments,
         inputs.config,
     )
