@@ -17,20 +17,38 @@ Resting = dict[int, float]
 
 
 def depths(
-    before: Resting | None, after: Resting | None, trades: Trades, part: slice, side: int, level: int
+    before: Resting | None,
+    after: Resting | None,
+    trades: Trades,
+    part: slice,
+    side: int,
+    level: int,
+    *,
+    anew: bool,
 ) -> dict[str, Attr]:
     """Lots resting beyond a level on its side among the visible levels of the book.
 
     ``depth_before`` in the book known strictly before the penetrating trade, ``depth_after`` in the one
     known at the outcome; ``pulled`` sums, over prices beyond the level seen before and still in view,
     what vanished beyond what aggressors of that side took there (``part`` of the trades: from the
-    penetration to the outcome). None without a sound live book.
+    penetration to the outcome); None where a snapshot set the book ``anew`` in between, for what that
+    took away was not seen to go. None without a sound live book.
     """
     found = dict(NOTHING)
     found["depth_before"] = None if before is None else _beyond(before, side, level)
     found["depth_after"] = None if after is None else _beyond(after, side, level)
-    if before is not None and after is not None:
+    if before is not None and after is not None and not anew:
         found["pulled"] = _pulled(before, after, _taken(trades, part, side), side, level)
+    return found
+
+
+def snapshots(book: Book, after_us: int, through_us: int) -> list[int]:
+    """Times known in (``after_us``, ``through_us``] at which a snapshot set the book anew."""
+    if "snapshot" not in book.frame.columns:
+        return []
+    rows = np.searchsorted(book.known_us, [after_us, through_us], side="right")
+    anew = book.frame["snapshot"][int(rows[0]) : int(rows[1])].to_numpy()
+    found: list[int] = book.known_us[rows[0] : rows[1]][anew].tolist()
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -12,7 +13,7 @@ import polars as pl
 from zanzibar_assets.analysis._records import Ints, micros
 from zanzibar_assets.analysis.book import Book
 from zanzibar_assets.analysis.engine import Attr
-from zanzibar_assets.analysis.level_book import Resting, depths, side_at
+from zanzibar_assets.analysis.level_book import Resting, depths, side_at, snapshots
 from zanzibar_assets.analysis.level_sweeps import Levels, Outcomes, Runs, level_outcomes, stop_runs
 from zanzibar_assets.analysis.tick_sweeps import TickSweepParams, Trades
 from zanzibar_assets.analysis.trade_tail import TradeBlock
@@ -64,6 +65,8 @@ class LevelWatch:
         none = np.empty(0, np.int64)
         self.levels = Levels(none, none, none, none)
         self.hits: list[Hit] = []
+        self.through_us = -NEVER_US
+        self.anew_us: list[int] = []
         past = sweeps_history.select(_COLUMNS)
         settled = past["ref_id"].drop_nulls().implode()
         self._join(past.filter((pl.col("kind") == "pool") & ~pl.col("event_id").is_in(settled)))
@@ -94,6 +97,8 @@ class LevelWatch:
     ) -> tuple[list[Outcome], list[StopRun]]:
         """Outcomes and stop runs that the block's new trades make known, all of ``through_us``."""
         trades = block.trades
+        self.anew_us += snapshots(book, self.through_us, through_us)
+        self.through_us = through_us
         waiting = [hit for hit in self.hits if hit.open]
         found = self._outcomes(block, waiting)
         struck = np.flatnonzero(found.start[len(waiting) :] >= 0)
@@ -107,6 +112,8 @@ class LevelWatch:
         ran = self._stop_runs(block, runs)
         run_start = int(runs.run_of[-1]) if len(trades) else 0
         self.hits = [hit for hit in self.hits if hit.open or hit.start >= run_start]
+        since_us = min((int(trades.ts_us[hit.start]) for hit in self.hits if hit.open), default=through_us + 1)
+        self.anew_us = self.anew_us[bisect_left(self.anew_us, since_us) :]
         return outcomes, ran
 
     def _outcomes(self, block: TradeBlock, waiting: list[Hit]) -> Outcomes:
@@ -134,14 +141,17 @@ class LevelWatch:
         for (hit, row), end, resting in zip(decided, ends.tolist(), after, strict=True):
             hit.open = False
             extreme = int(found.extreme[row])
+            begins_us, ends_us = int(trades.ts_us[hit.start]), int(trades.ts_us[end])
+            anew = bisect_left(self.anew_us, begins_us) < bisect_right(self.anew_us, ends_us)
+            part = slice(hit.start, end + 1)
             attrs: dict[str, Attr] = {
                 "extreme_ticks": extreme,
                 "depth_ticks": abs(extreme - hit.price),
-                "dwell_us": int(trades.ts_us[end] - trades.ts_us[hit.start]),
+                "dwell_us": ends_us - begins_us,
                 "vol_beyond": float(found.beyond[row]),
                 "aggr_vol_beyond": float(found.same_side[row]),
                 "delta_extreme": float(found.delta_extreme[row]),
-                **depths(hit.before, resting, trades, slice(hit.start, end + 1), hit.side, hit.price),
+                **depths(hit.before, resting, trades, part, hit.side, hit.price, anew=anew),
             }
             outcomes.append(Outcome(hit, end, bool(found.what[row] == 1), extreme, attrs))
         return outcomes
@@ -175,10 +185,12 @@ class LevelWatch:
             for hit in self.hits
         ]
         levels = [column.tolist() for column in self.levels.columns()]
-        return {"ids": self.ids, "levels": levels, "past": sorted(self.past), "hits": hits}
+        book = {"through_us": self.through_us, "anew_us": self.anew_us}
+        return {"ids": self.ids, "levels": levels, "past": sorted(self.past), "hits": hits, **book}
 
     def restore(self, saved: Mapping[str, Any]) -> None:
         """Take the state of a snapshot."""
+        self.through_us, self.anew_us = int(saved["through_us"]), list(saved["anew_us"])
         self.ids, self.past = list(saved["ids"]), frozenset(saved["past"])
         self.levels = Levels(*(np.array(column, np.int64) for column in saved["levels"]))
         self.hits = [

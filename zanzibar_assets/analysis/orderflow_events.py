@@ -26,7 +26,8 @@ from zanzibar_assets.instruments import Instrument
 from zanzibar_assets.vocabulary import EVENT_TS, KNOWN_AT
 
 TABLE = "orderflow_events"
-VERSION = 1
+LEVEL_DEFINITION = 2
+"""2 leaves ``pulled`` open where a snapshot set the book anew between penetration and outcome."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ class OrderflowParams:
 
     def definitions(self) -> dict[str, Definition]:
         """Definition of each kind of row."""
-        level, run = Definition.of("tick_sweep", self.level), Definition.of("book_sweep", self.run)
+        level, run = Definition.of("tick_sweep", self.level, LEVEL_DEFINITION), Definition.of("book_sweep", self.run)
         return {
             "level_sweep": level,
             "level_accept": level,

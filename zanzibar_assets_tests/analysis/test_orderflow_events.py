@@ -148,6 +148,32 @@ def test_a_stop_run_of_a_high_with_what_rested_behind_it():
     }
 
 
+SHOWN = [[100, 101, 102, 103], [100, 102, 103], [100, 103]], [[2, 10, 8, 50], [4, 3, 40], [7, 20]]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "snapshot", "pulled"),
+    [
+        ([0, 2, 5], [False, False, False], 33.0),
+        ([0, 2, 5], [False, True, False], None),  # set anew between penetration and outcome
+        ([0, 2, 5], [False, False, True], None),
+        ([0, 1, 5], [False, True, False], None),  # at the penetrating trade's own stamp
+        ([0, 0, 5], [False, True, False], 20.0),  # the book before is the snapshot: 103: 40 - 20
+        ([0, 2, 6], [False, False, True], 10.0),  # after the outcome; 102: 8 - 5 - 3; 103: 50 - 40
+    ],
+)
+def test_what_a_snapshot_takes_away_was_not_pulled(seconds, snapshot, pulled):
+    at = OPEN + np.arange(6) * SECOND
+    frame = ticks(at, [100, 101, 101, 102, 100, 99], [1, 4, 6, 5, 1, 2], [1, 1, 1, 1, -1, -1])
+    stamps = [OPEN + second * SECOND for second in seconds]
+    dom = book(stamps, [[99]] * 3, [[9]] * 3, *SHOWN, snapshot=snapshot)
+    got = events(frame, dom, one_level(100, 1, OPEN))
+    attrs = json.loads(got.row(by_predicate=pl.col("kind") == "level_sweep", named=True)["attrs"])
+    assert attrs["pulled"] == pulled
+    assert attrs["depth_before"] is not None
+    assert attrs["depth_after"] is not None
+
+
 def test_a_level_acts_only_after_it_is_known_and_until_a_larger_pool_is():
     frame = ticks(OPEN + np.arange(4) * SECOND, [101, 99, 101, 99], [1] * 4, [1, -1, 1, -1])
     nothing = empty("clean_dom")

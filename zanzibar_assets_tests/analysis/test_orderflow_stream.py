@@ -63,6 +63,7 @@ def session(name):
     """Ticks, book and the tables built at once."""
     if name == "busy":
         ticks, dom = busy_session(1, 1_500, 1_500, W)
+        dom = dom.with_columns(snapshot=pl.int_range(pl.len()) % 40 == 7)
     elif name == "tiny":
         ticks, dom = busy_session(2, 120, 150, window(hours=0.5))
     elif name == "random":
@@ -123,6 +124,8 @@ def test_the_session_shows_every_column():
     assert set(whole["orderflow_events"]["kind"]) == kinds
     for column in ("absorption_bid", "absorption_ask", "refill_bid", "refill_ask"):
         assert (whole["liquidity_features"][column] > 0).any(), column
+    pulled = whole["orderflow_events"].filter(kind="level_sweep")["attrs"].str.json_path_match("$.pulled")
+    assert 0 < pulled.null_count() < pulled.len(), "snapshots fall between some penetrations and outcomes"
 
 
 @pytest.mark.parametrize("name", ["busy", "random", "quiet", "records"])
