@@ -112,7 +112,8 @@ class LevelWatch:
         ran = self._stop_runs(block, runs)
         run_start = int(runs.run_of[-1]) if len(trades) else 0
         self.hits = [hit for hit in self.hits if hit.open or hit.start >= run_start]
-        since_us = min((int(trades.ts_us[hit.start]) for hit in self.hits if hit.open), default=through_us + 1)
+        begun_us = (int(trades.ts_us[hit.start]) for hit in self.hits if hit.open)
+        since_us = min(begun_us, default=NEVER_US)
         self.anew_us = self.anew_us[bisect_left(self.anew_us, since_us) :]
         return outcomes, ran
 

@@ -47,7 +47,8 @@ class OrderflowParams:
 
     def definitions(self) -> dict[str, Definition]:
         """Definition of each kind of row."""
-        level, run = Definition.of("tick_sweep", self.level, LEVEL_DEFINITION), Definition.of("book_sweep", self.run)
+        level = Definition.of("tick_sweep", self.level, LEVEL_DEFINITION)
+        run = Definition.of("book_sweep", self.run)
         return {
             "level_sweep": level,
             "level_accept": level,

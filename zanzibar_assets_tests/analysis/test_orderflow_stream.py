@@ -124,7 +124,8 @@ def test_the_session_shows_every_column():
     assert set(whole["orderflow_events"]["kind"]) == kinds
     for column in ("absorption_bid", "absorption_ask", "refill_bid", "refill_ask"):
         assert (whole["liquidity_features"][column] > 0).any(), column
-    pulled = whole["orderflow_events"].filter(kind="level_sweep")["attrs"].str.json_path_match("$.pulled")
+    ran = whole["orderflow_events"].filter(pl.col("kind").is_in(["level_sweep", "level_accept"]))
+    pulled = ran["attrs"].str.json_path_match("$.pulled")
     assert 0 < pulled.null_count() < pulled.len(), "snapshots fall between some penetrations and outcomes"
 
 
