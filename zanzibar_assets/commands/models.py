@@ -105,12 +105,14 @@ def rollback(instrument: str, reason: str, who: str, as_json: bool) -> None:
 
 @command.command(name="reproduce", epilog="Example:  zanzibar models reproduce 'ES|2025-01-08'")
 @click.argument("partition")
+@click.option("--at", "fingerprint", help="An older version of the predictions, by its fingerprint.")
 @json_option
-def reproduce(partition: str, as_json: bool) -> int:
+def reproduce(partition: str, fingerprint: str | None, as_json: bool) -> int:
     """Compute a session's features and predictions again from the stored versions; exit 1 if a bit differs.
 
     PARTITION is instrument and session. Features come from the recorded versions of their tables,
-    predictions from the recorded features and the registered model that made them.
+    predictions from the recorded features and the registered model that made them. `zanzibar versions
+    predictions` lists older versions.
     """
     from zanzibar_assets.commands._reproduce import reproduce_session
     from zanzibar_assets.orchestration.graph import all_assets
@@ -118,7 +120,9 @@ def reproduce(partition: str, as_json: bool) -> int:
     from zanzibar_assets.store.keys import PartitionKey
 
     all_assets()
-    found = reproduce_session(_open(), SPECS["feature_matrix"], PartitionKey.parse(partition))
+    features, predictions = SPECS["feature_matrix"], SPECS["predictions"]
+    key = PartitionKey.parse(partition)
+    found = reproduce_session(_open(), features, predictions, key, fingerprint)
     if as_json:
         click.echo(json.dumps([asdict(one) for one in found], indent=2))
     else:

@@ -6,18 +6,20 @@ in its place, and the result is compared with what is stored, bit for bit.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from copy import copy
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from zanzibar_assets.contracts.registry import TABLES, conform, empty
 from zanzibar_assets.errors import MissingInput
-from zanzibar_assets.store.evolution import load
+from zanzibar_assets.store.evolution import load, obstacle
 from zanzibar_assets.store.inputs import Inputs
 from zanzibar_assets.store.keys import PartitionKey
+from zanzibar_assets.store.manifest import ABSENT, KNOWN_LATER, UP_TO, Manifest
+from zanzibar_assets.store.versions import as_read
+from zanzibar_assets.vocabulary import Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     import polars as pl
 
     from zanzibar_assets.store.manifest import InputRecord, PartitionRecord
@@ -25,22 +27,65 @@ if TYPE_CHECKING:
     from zanzibar_assets.store.workspace import Workspace
 
 
-@dataclass(slots=True)
-class PinnedInputs(Inputs):
-    """Inputs whose partitions are the recorded versions, whatever is current now."""
+class PinnedManifest(Manifest):
+    """The manifest as one partition's builder found it: what is there is what its record names.
 
-    pinned: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    Whatever the record does not name was not read then; asking for it raises MissingInput.
+    """
 
-    def _usable(self, table: str, key: PartitionKey) -> PartitionRecord:
-        wanted = self.pinned.get((table, str(key)))
-        found = self.workspace.manifest.version(wanted, table, key) if wanted else None
+    def __init__(self, whole: Manifest, reader: PartitionRecord) -> None:
+        super().__init__(whole.database)
+        self._whole, self._reader = whole, reader
+        self._read = {(made.table, made.key): made.fingerprint for made in reader.inputs}
+
+    def get(self, table: str, key: PartitionKey) -> PartitionRecord | None:
+        """Record of a partition as it was read; None when it was absent or held back then."""
+        state = self.state_of(table, str(key))
+        if state == KNOWN_LATER:
+            return self._whole.get(table, key)
+        if state in {ABSENT, Verdict.BLOCKED.value, Verdict.FAILED.value}:
+            return None
+        found = self._whole.version(state, table, key)
         if found is None:
-            raise MissingInput(
-                f"{table} {key} is not stored as it was",
-                expected=wanted or "a recorded input",
-                action="its old version was pruned, or the code now reads a table that it did not read then",
-            )
+            raise _gone(f"{table} {key}", state)
         return found.record
+
+    def of_table(
+        self, table: str, instrument: str | None = None, through: str | None = None
+    ) -> list[PartitionRecord]:
+        """Records of a query over sessions as it was answered; MissingInput when that is not known."""
+        key = f"{instrument}|{UP_TO}{through}"
+        state = self.state_of(table, key)
+        made = next(i for i in self._reader.inputs if (i.table, i.key) == (table, key))
+        found = as_read(made, self._reader, self._whole)
+        if not found.exact:
+            raise _gone(f"{table} {key}", state)
+        return [version.record for version in found.versions]
+
+    def state_of(self, table: str, key: str) -> str:
+        """Fingerprint or state that was recorded for an input."""
+        if (table, key) not in self._read:
+            raise MissingInput(
+                f"the code now reads {table} {key}, which it did not read then",
+                action="only the code that built a partition can compute it again from what it read",
+            )
+        return self._read[table, key]
+
+    def as_of_state(self, record: PartitionRecord | None, session: str | None) -> str:
+        """State of a record as the reader saw it."""
+        return ABSENT if record is None else self.state_of(record.table, str(record.key))
+
+    def is_current(self, made_from: InputRecord, session: str | None) -> bool:
+        """True: what was read was current when it was read."""
+        return True
+
+
+def _gone(name: str, fingerprint: str) -> MissingInput:
+    return MissingInput(
+        f"{name} is not stored as it was read",
+        expected=fingerprint,
+        action="its old version was pruned: what was made from it cannot be computed again",
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,36 +105,74 @@ def reproduce(
 ) -> Reproduced:
     """Compute a stored partition (the current one, or an older ``fingerprint``) again and compare.
 
-    For tables that read partitions by name. Raises MissingInput when it or an input is not stored.
+    For tables that read partitions alone. Raises MissingInput when it or an input is not stored.
     """
-    record = _stored(workspace, spec.table, key, fingerprint)
-    frame = load(workspace.lake, record)
-    recomputed = conform(spec.table, _computed(workspace, spec, key, record.inputs))
+    record = stored_version(workspace, spec.table, key, fingerprint)
+    frame = load_version(workspace, record)
+    recomputed = conform(spec.table, _computed(workspace, spec, record))
     same = record.code_version == spec.code_version
     return Reproduced(
         spec.table, str(key), str(record.fingerprint), frame.height, same, differences(frame, recomputed)
     )
 
 
-def _computed(
-    workspace: Workspace, spec: TableSpec, key: PartitionKey, recorded: tuple[InputRecord, ...]
-) -> pl.DataFrame:
-    pinned = {(made.table, made.key): made.fingerprint for made in recorded}
-    inputs = PinnedInputs(workspace, key, pinned=pinned)
+def _computed(workspace: Workspace, spec: TableSpec, record: PartitionRecord) -> pl.DataFrame:
+    for made in record.inputs:
+        if UP_TO not in made.key and made.fingerprint not in {ABSENT, KNOWN_LATER}:
+            _require_stored(workspace, made)
+    then = copy(workspace)
+    then.manifest = PinnedManifest(workspace.manifest, record)
+    inputs = Inputs(then, record.key, record.notes.get("through"))
     if not inputs.is_open_day():
         return empty(spec.table)
     result = spec.compute(inputs)
     return result[spec.table] if isinstance(result, dict) else result  # type: ignore[return-value]
 
 
-def _stored(workspace: Workspace, table: str, key: PartitionKey, fingerprint: str | None) -> PartitionRecord:
+def _require_stored(workspace: Workspace, made: InputRecord) -> None:
+    """MissingInput that names the version whose bytes are gone, before anything is computed."""
+    if made.table not in TABLES or made.fingerprint in {Verdict.BLOCKED.value, Verdict.FAILED.value}:
+        return
+    key = PartitionKey.parse(made.key)
+    found = workspace.manifest.version(made.fingerprint, made.table, key)
+    if found is None:
+        raise _gone(f"{made.table} {made.key}", made.fingerprint)
+    _require_bytes(workspace, found.record)
+
+
+def _require_bytes(workspace: Workspace, record: PartitionRecord) -> None:
+    version, stored = record.schema_version, record.fingerprint or ""
+    known = workspace.lake.exists(record.table, record.key, version, stored)
+    if not known and stored not in workspace.lake.kept(record.table, record.key, version):
+        raise _gone(f"{record.table} {record.key}", stored)
+    reason = obstacle(record.table, version)
+    if reason is not None:
+        raise MissingInput(
+            f"{record.table} {record.key} is stored in version {version} of its contract",
+            expected=f"version {TABLES[record.table].version}",
+            got=reason,
+            action="the Zanzibar that wrote it computes it again",
+        )
+
+
+def load_version(workspace: Workspace, record: PartitionRecord) -> pl.DataFrame:
+    """Frame of a version; MissingInput in plain words when its bytes were pruned."""
+    _require_bytes(workspace, record)
+    return load(workspace.lake, record)
+
+
+def stored_version(
+    workspace: Workspace, table: str, key: PartitionKey, fingerprint: str | None = None
+) -> PartitionRecord:
+    """Record of a partition (the current one, or an older ``fingerprint``); MissingInput without one."""
     if fingerprint is None:
         record = workspace.manifest.get(table, key)
     else:
         found = workspace.manifest.version(fingerprint, table, key)
         record = found.record if found else None
     if record is None or record.fingerprint is None or table not in TABLES:
-        raise MissingInput(f"{table} {key} is not stored", action="see `zanzibar versions`")
+        at = f" at {fingerprint}" if fingerprint else ""
+        raise MissingInput(f"{table} {key}{at} is not stored", action="see `zanzibar versions`")
     return record
 
 
