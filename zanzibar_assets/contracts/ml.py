@@ -116,6 +116,69 @@ class ModelExplanation(Frame):
     rank: pl.Int32 = pa.Field(ge=1)
 
 
+class ModelInteractions(Frame):
+    """Pairs of features that act together, ranked: mean |SHAP interaction| in log-odds, both halves summed.
+
+    ``share`` is the pair's part of all mean |interaction|. A linear model has no rows: it is additive.
+    """
+
+    model_id: str
+    feature_a: str
+    feature_b: str
+    mean_abs_interaction: pl.Float64 = pa.Field(ge=0)
+    share: pl.Float64 = pa.Field(ge=0, le=1)
+    rank: pl.Int32 = pa.Field(ge=1)
+
+
+class ImportanceStability(Frame):
+    """Does importance hold? One row a part: a fold's refitted model, or a third of the time.
+
+    ``rank_correlation``: Spearman of the part's mean |contribution| of every feature with the other parts'
+    of its kind, mean over them, and the ``lowest``; null when a part leans on nothing. ``shared_top``: the
+    share of the model's ten most important features that are among the part's ten.
+    """
+
+    model_id: str
+    kind: str = pa.Field(isin=["fold", "period"])
+    part: pl.Int32 = pa.Field(ge=1)
+    rows: pl.Int64 = pa.Field(gt=0)
+    first_session: str
+    last_session: str
+    rank_correlation: pl.Float64 = pa.Field(nullable=True, ge=-1, le=1)
+    lowest: pl.Float64 = pa.Field(nullable=True, ge=-1, le=1)
+    shared_top: pl.Float64 = pa.Field(ge=0, le=1)
+
+
+class PredictionReasons(TimedFrame):
+    """Why a prediction that may become a signal is what it is, most important reason first.
+
+    A row a reason: ``feature``, its ``value`` at the bar and its ``contribution`` in log-odds; the last
+    row of a bar, ``(all others)``, sums the rest. ``base`` plus a bar's contributions is ``log_odds``, the
+    score before calibration.
+    """
+
+    model_id: str
+    prediction: pl.Float64 = pa.Field(ge=0, le=1)
+    base: pl.Float64
+    log_odds: pl.Float64
+    rank: pl.Int32 = pa.Field(ge=1)
+    feature: str
+    value: pl.Float64 = pa.Field(nullable=True)
+    contribution: pl.Float64
+
+
+class ModelReport(Frame):
+    """One row: the page of a model, its verdict and the finding in one sentence."""
+
+    model_id: str
+    verdict: str = pa.Field(isin=["promote", "hold", "reject", "insufficient_history"])
+    finding: str
+    gates: pl.Int32 = pa.Field(ge=0)
+    failed: pl.Int32 = pa.Field(ge=0)
+    trials: pl.Int64 = pa.Field(ge=0)
+    reported_through: str = pa.Field(nullable=True)
+
+
 class Predictions(TimedFrame):
     """Predictions of a model for a session after its training; ``prediction`` = P(up) in [0, 1]."""
 

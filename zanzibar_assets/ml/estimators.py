@@ -62,6 +62,10 @@ class FittedModel(Protocol):
         """Additive contributions in log-odds, shape ``(rows, features)``."""
         ...
 
+    def base(self) -> float:
+        """Log-odds that contributions are added to."""
+        ...
+
     def gains(self) -> Floats | None:
         """Total split gain of each feature, None for a model without splits."""
         ...
@@ -86,6 +90,12 @@ class BoostedTrees:
         """Exact SHAP values by LightGBM itself (the last column, the base value, is dropped)."""
         values: Any = self.booster.predict(x, pred_contrib=True, num_threads=1)
         return np.asarray(values[:, :-1], dtype=np.float64)
+
+    def base(self) -> float:
+        """Expected log-odds over the training rows: the base value of the SHAP values."""
+        unknown = np.full((1, self.booster.num_feature()), np.nan)
+        values: Any = self.booster.predict(unknown, pred_contrib=True, num_threads=1)
+        return float(values[0, -1])
 
     def gains(self) -> Floats:
         """Total gain of each feature's splits."""

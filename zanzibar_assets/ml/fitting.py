@@ -56,6 +56,10 @@ class CalibratedModel:
         """Additive contributions to the log-odds before calibration."""
         return self.model.contributions(x)
 
+    def base(self) -> float:
+        """Log-odds before calibration that contributions are added to."""
+        return self.model.base()
+
     def gains(self) -> Floats | None:
         """Total split gain of each feature, None for a model without splits."""
         return self.model.gains()

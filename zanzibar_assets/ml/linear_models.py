@@ -42,6 +42,10 @@ class LinearModel:
         """Coefficient times the standardised (and clipped) deviation from the training mean."""
         return standardise(x, self.mean, self.scale) * self.coefficients
 
+    def base(self) -> float:
+        """The intercept: log-odds at the training means."""
+        return self.intercept
+
     def gains(self) -> None:
         """A linear model has no splits."""
         return

@@ -34,11 +34,12 @@ def trained_model(inputs: Inputs) -> Mapping[str, pl.DataFrame]:
         inputs.through_session("feature_matrix"),
         inputs.through_session("labels"),
         inputs.instrument,
-        inputs.config,
+        inputs.workspace.training_config,
         StoredTrials(inputs.workspace.trial_rows()),
         code_version=SPECS["trained_model"].code_version,
     )
     row = trained.model.row(0, named=True)
+    inputs.notes["model_id"] = row["model_id"]
     inputs.check(
         "enough_history", row["status"] == "trained", str(row["reason"] or "trained"), blocking=False
     )
@@ -46,33 +47,42 @@ def trained_model(inputs: Inputs) -> Mapping[str, pl.DataFrame]:
 
 
 @table_asset(
-    reads=["trained_model", "feature_matrix"],
-    modules=["ml.explanation"],
+    reads=["trained_model", "feature_matrix", "labels"],
+    modules=["ml.explanation", "ml.stability"],
     sections=["model"],
+    side_tables=["model_interactions", "importance_stability"],
     owner="team:quant",
-    kinds=["lightgbm", "shap", "parquet"],
+    kinds=["lightgbm", "parquet"],
 )
-def model_explanation(inputs: Inputs) -> pl.DataFrame:
-    """Which features the model leans on: mean |SHAP| by LightGBM's own contributions."""
-    from zanzibar_assets.ml.explanation import explain_model
+def model_explanation(inputs: Inputs) -> Mapping[str, pl.DataFrame]:
+    """What the model leans on: mean |SHAP| of features and of pairs; does it hold over folds and time."""
+    from zanzibar_assets.ml.explanation import explain_interactions, explain_model
+    from zanzibar_assets.ml.stability import importance_stability
 
-    return explain_model(
-        inputs.read("trained_model"), inputs.through_session("feature_matrix"), inputs.config
-    )
+    model, config = inputs.read("trained_model"), inputs.config
+    inputs.through = model["trained_through"].item() or inputs.through
+    features, labels = inputs.through_session("feature_matrix"), inputs.through_session("labels")
+    return {
+        "model_explanation": explain_model(model, features, config),
+        "model_interactions": explain_interactions(model, features, config),
+        "importance_stability": importance_stability(model, features, labels, config),
+    }
 
 
 @table_asset(
     reads=["trained_model", "feature_matrix"],
-    modules=["ml.prediction"],
+    modules=["ml.prediction", "ml.reasons"],
     sections=["model"],
+    side_tables=["prediction_reasons"],
     checks=["out_of_sample"],
     owner="team:quant",
     kinds=["lightgbm", "parquet"],
 )
-def predictions(inputs: Inputs) -> pl.DataFrame:
-    """Predictions of the champion, else of the newest model, for a session after its training."""
+def predictions(inputs: Inputs) -> Mapping[str, pl.DataFrame]:
+    """Predictions, with reasons, of the champion, else the newest model, for a session after its training."""
     from zanzibar_assets.contracts.registry import empty
     from zanzibar_assets.ml.prediction import predict
+    from zanzibar_assets.ml.reasons import prediction_reasons
     from zanzibar_assets.store.serving import serving_model
 
     model = serving_model(inputs)
@@ -80,4 +90,6 @@ def predictions(inputs: Inputs) -> pl.DataFrame:
     before = through is None or through < inputs.session
     inputs.check("out_of_sample", before, f"model trained through {through}")
     features = inputs.read("feature_matrix")
-    return predict(model, features) if model.height else empty("predictions")
+    found = predict(model, features) if model.height else empty("predictions")
+    reasons = prediction_reasons(model, features, found, inputs.config)
+    return {"predictions": found, "prediction_reasons": reasons}
