@@ -1,4 +1,4 @@
-"""Compiled weighted Welford pass (imports numba: import it where it is used)."""
+"""Compiled weighted Welford passes (imports numba: import it where it is used)."""
 
 from __future__ import annotations
 
@@ -8,19 +8,39 @@ from zanzibar_assets.analysis._records import Floats, Ints
 
 
 @njit(cache=True, nogil=True)
-def running_moments(price: Floats, size: Floats, first: int, ends: Ints, out: Floats) -> None:
-    """``out[k] = (weight, mean, sum of squared deviations)`` of trades ``first`` .. ``ends[k]`` - 1.
+def moments_of(price: Floats, size: Floats, segment: Ints, out: Floats) -> None:
+    """``out[k] = (weight, mean, sum of squared deviations)`` of the trades of segment ``k``.
 
-    ``ends`` ascending, sizes above zero. Squares of prices are never summed.
+    ``out`` holds zeros to begin with, ``segment`` numbers ascend, sizes are above zero. Squares of prices
+    are never summed.
     """
-    weight, mean, squares, row = 0.0, 0.0, 0.0, first
+    for i in range(len(price)):
+        held = out[segment[i]]
+        if held[0] == 0.0:
+            held[1] = price[i]
+        held[0] += size[i]
+        distance = price[i] - held[1]
+        held[1] += distance * size[i] / held[0]
+        held[2] += size[i] * distance * (price[i] - held[1])
+
+
+@njit(cache=True, nogil=True)
+def joined_moments(segments: Floats, first: int, ends: Ints, moments: Floats, out: Floats) -> None:
+    """``out[k]``: ``moments`` joined with segments ``first`` .. ``ends[k]`` - 1, one after the other.
+
+    ``moments`` (weight, mean, squares) go on to the next call; ``ends`` ascend.
+    """
+    row = first
     for k in range(len(ends)):
         while row < ends[k]:
-            if weight == 0.0:
-                mean = price[row]
-            weight += size[row]
-            distance = price[row] - mean
-            mean += distance * size[row] / weight
-            squares += size[row] * distance * (price[row] - mean)
+            weight, mean, squares = segments[row]
+            joined = moments[0] + weight
+            distance = mean - moments[1]
+            if moments[0] == 0.0:
+                moments[1], moments[2] = mean, squares
+            else:
+                moments[1] += distance * weight / joined
+                moments[2] += squares + distance * distance * moments[0] * weight / joined
+            moments[0] = joined
             row += 1
-        out[k, 0], out[k, 1], out[k, 2] = weight, mean, squares
+        out[k, 0], out[k, 1], out[k, 2] = moments[0], moments[1], moments[2]

@@ -3,7 +3,7 @@
 One block of a whole session, record by record, or anything between gives the same rows, bit for bit,
 as the builders of the tables, which are one feed of the same stages. The stream holds what still
 matters: the open bar's records and updates, trades whose horizon or window runs, levels not yet run,
-running sums, and the developing profile.
+running sums, the moments of the last bars, and volume by price.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from zanzibar_assets.analysis._records import (
     trade_rows,
     trade_schema,
 )
+from zanzibar_assets.analysis.anchored_stage import AnchoredStage
 from zanzibar_assets.analysis.bars import NEVER_US, BarStream, ClosedBars
 from zanzibar_assets.analysis.book import Book
 from zanzibar_assets.analysis.book_models import load_models
@@ -31,6 +32,7 @@ from zanzibar_assets.analysis.book_tail import BookTail
 from zanzibar_assets.analysis.liquidity import LiquidityStage
 from zanzibar_assets.analysis.orderflow_events import EventStage
 from zanzibar_assets.analysis.prints import Found, PrintStage
+from zanzibar_assets.analysis.profile import ProfileStage
 from zanzibar_assets.analysis.running import frame_of, frame_state, in_order
 from zanzibar_assets.analysis.vwap import VwapStage
 from zanzibar_assets.calendars import SessionWindow
@@ -40,7 +42,7 @@ from zanzibar_assets.errors import ContractError
 from zanzibar_assets.instruments import Instrument
 from zanzibar_assets.vocabulary import EVENT_TS, KNOWN_AT
 
-STATE_FORMAT = 1
+STATE_FORMAT = 2
 
 
 class StreamRows(NamedTuple):
@@ -50,7 +52,9 @@ class StreamRows(NamedTuple):
     liquidity_features: pl.DataFrame
     vwap: pl.DataFrame
     orderflow_events: pl.DataFrame
+    anchored_vwap: pl.DataFrame
     book_statistics: pl.DataFrame
+    volume_profile: pl.DataFrame
 
 
 class OrderflowStream:
@@ -63,8 +67,9 @@ class OrderflowStream:
         config: Config,
         book_models: pl.DataFrame,
         sweeps_history: pl.DataFrame,
+        prior_ticks: pl.DataFrame,
     ) -> None:
-        """Stream of a session; ``book_models`` and ``sweeps_history`` are what its builders take."""
+        """Stream of a session; the models, earlier sweeps and prior ticks are what its builders take."""
         models = load_models(book_models)
         made_of = [instrument.id, window.session, config.analysis.model_dump(), book_models.to_dicts()]
         self.mark = stable_hash(str(made_of))
@@ -77,12 +82,15 @@ class OrderflowStream:
         self.vwap = VwapStage(instrument, config)
         self.statistics = StatisticsStage()
         self.events = EventStage(instrument, config, sweeps_history)
+        self.anchored = AnchoredStage(instrument, prior_ticks, config.analysis.swing_right + 1)
+        self.profile = ProfileStage(instrument, config)
 
     def feed(
         self,
         clean_ticks: pl.DataFrame,
         clean_dom: pl.DataFrame,
         sweeps: pl.DataFrame | None = None,
+        smc_events: pl.DataFrame | None = None,
         through_us: int | None = None,
     ) -> StreamRows:
         """Rows that new ticks, book updates and levels make known, in the tables' order.
@@ -90,17 +98,22 @@ class OrderflowStream:
         Each block holds new rows in the order known. ``through_us`` says that all that is known by that
         time has been given; without it that is the last stamp given so far less a microsecond: more rows
         of the same stamp may follow in the next block. Rows known later may be in a block, they wait.
-        ``sweeps`` are new LiquiditySweeps; a level acts on trades after it was known, so it may come with
-        the block after the one whose bars made it, if that one went through the bar's close and no further.
+        ``sweeps`` and ``smc_events`` are new LiquiditySweeps and SmcEvents. They may come with the block
+        after the one whose bars made them, if that one went through the bar's close and no further: a level
+        acts on trades after it was known, and the anchored VWAP of a bar is given with the next block.
         Raises ContractError for rows known by a time that was already said to be complete.
         """
         before_us, through_us = self.through_us, self._complete(clean_ticks, clean_dom, through_us)
         in_order(micros(clean_ticks, KNOWN_AT), before_us, "ticks")
         levels = empty("liquidity_sweeps") if sweeps is None else sweeps
+        structure = empty("smc_events") if smc_events is None else smc_events
         in_order(micros(levels, KNOWN_AT), before_us - 1, "liquidity_sweeps")
+        in_order(micros(structure, KNOWN_AT), before_us - 1, "smc_events")
         book, rows = self.book.join(clean_dom, before_us, through_us)
         closed = self.bars.feed(clean_ticks, through_us)
         records = self._known(clean_ticks, through_us)
+        anchored = self._anchored(clean_ticks, closed, structure, levels, before_us)
+        self.profile.feed(records)
         found, of_bars = self._decide(closed, records, book, rows)
         events = self.events.feed(found, book, levels, through_us)
         self.statistics.updates(book, rows)
@@ -108,12 +121,30 @@ class OrderflowStream:
             opens_us, closes_us = micros(of_bars[0], EVENT_TS), micros(of_bars[0], KNOWN_AT)
             self.statistics.bars(book, opens_us, closes_us)
         self._forget(found, book)
-        over = through_us == NEVER_US
-        return StreamRows(*of_bars, events, self.statistics.frame() if over else empty("book_statistics"))
+        if through_us == NEVER_US:
+            return StreamRows(*of_bars, events, anchored, self.statistics.frame(), self.profile.frame())
+        nothing = empty("book_statistics"), empty("volume_profile")
+        return StreamRows(*of_bars, events, anchored, *nothing)
 
-    def finish(self) -> StreamRows:
-        """Rows of the session's last bars, and what its book leaves: nothing follows."""
-        return self.feed(empty("clean_ticks"), empty("clean_dom"), through_us=NEVER_US)
+    def finish(
+        self, sweeps: pl.DataFrame | None = None, smc_events: pl.DataFrame | None = None
+    ) -> StreamRows:
+        """Rows of the session's last bars, what its book leaves, and its profile: nothing follows."""
+        return self.feed(empty("clean_ticks"), empty("clean_dom"), sweeps, smc_events, NEVER_US)
+
+    def _anchored(
+        self,
+        clean_ticks: pl.DataFrame,
+        closed: ClosedBars,
+        structure: pl.DataFrame,
+        levels: pl.DataFrame,
+        before_us: int,
+    ) -> pl.DataFrame:
+        """Anchored VWAP of the bars whose events have all been given: those closed by the block before."""
+        self.anchored.begin(clean_ticks)
+        self.anchored.events(structure, levels)
+        until_us = NEVER_US if self.through_us == NEVER_US else before_us
+        return self.anchored.feed(closed.bars, closed.rows, until_us)
 
     def _complete(self, clean_ticks: pl.DataFrame, clean_dom: pl.DataFrame, through_us: int | None) -> int:
         for frame in (clean_ticks, clean_dom):
@@ -189,5 +220,5 @@ class OrderflowStream:
         return self
 
     def _stages(self) -> dict[str, Any]:
-        names = ("bars", "book", "prints", "features", "vwap", "events", "statistics")
+        names = ("bars", "book", "prints", "features", "vwap", "events", "statistics", "anchored", "profile")
         return {name: getattr(self, name) for name in names}

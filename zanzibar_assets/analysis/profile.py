@@ -23,6 +23,7 @@ from zanzibar_assets.errors import ContractError
 from zanzibar_assets.instruments import Instrument
 from zanzibar_assets.vocabulary import EVENT_TS, KNOWN_AT
 
+TABLE = "volume_profile"
 MAX_ROWS = 5_000_000
 NO_TICKS = int(np.iinfo(np.int64).min)
 """Stands where no price is known."""
@@ -153,34 +154,87 @@ def build_volume_profile(clean_ticks: pl.DataFrame, instrument: Instrument, conf
 
     ``event_ts`` is the first and ``known_at`` the last trade's time. Empty without volume.
     """
-    records = regular_session(load_records(clean_ticks).traded())
-    if len(records) == 0:
-        return empty("volume_profile")
-    rows, lowest = price_rows(records)
-    count = int(rows.max()) + 1
-    volume = np.bincount(rows, weights=records.size, minlength=count)
-    ends = np.array([len(records)])
-    rule = config.analysis.value_area_pct, config.analysis.value_area_rows
-    poc, vah, val = developing_profile(records, ends, *rule)[0]
-    smooth = smoothed(volume.astype(np.float64), reach_of(count))
-    node = np.full(count, None, dtype=object)
-    for name, at in zip(("hvn", "lvn"), nodes(smooth), strict=True):
-        node[at] = name
-    prices = lowest + np.arange(count)
-    frame = pl.DataFrame(
-        {
-            "price_ticks": prices,
-            "price": prices * instrument.tick_size,
-            "volume": volume,
-            "bid_volume": np.bincount(rows, weights=records.sell, minlength=count),
-            "ask_volume": np.bincount(rows, weights=records.buy, minlength=count),
-            "is_poc": prices == poc,
-            "in_value_area": (prices >= val) & (prices <= vah),
-            "smoothed": smooth,
-            "node": pl.Series(node.tolist(), dtype=pl.String),
+    stage = ProfileStage(instrument, config)
+    stage.feed(load_records(clean_ticks))
+    return stage.frame()
+
+
+class ProfileStage:
+    """Profile of the trades so far; only at the session's end is it the table."""
+
+    def __init__(self, instrument: Instrument, config: Config) -> None:
+        self.instrument = instrument
+        rule = config.analysis.value_area_pct, config.analysis.value_area_rows
+        self.profile = DevelopingProfile(*rule)
+        self.area = (0, 0, 0)
+        self.sold, self.bought = np.empty(0), np.empty(0)
+        self.lowest, self.first_us, self.known_us = 0, 0, 0
+
+    def feed(self, records: Records) -> None:
+        """Take new trades along in order; volume adds up one by one: blocks leave no trace in the bits."""
+        records = regular_session(records.traded())
+        if len(records) == 0:
+            return
+        if len(self.sold) == 0:
+            self.first_us, self.known_us = int(records.ts_us[0]), int(records.known_us[0])
+        self.known_us = max(self.known_us, int(records.known_us.max()))
+        area = self.profile.feed(records, np.array([len(records)]))[0].tolist()
+        self.area = (area[0], area[1], area[2])
+        self.sold, self.bought = self._widened(self.sold), self._widened(self.bought)
+        self.lowest = self.profile.lowest
+        row = np.floor(records.price_ticks + 0.5).astype(np.int64) - self.lowest
+        np.add.at(self.sold, row, records.sell)
+        np.add.at(self.bought, row, records.buy)
+
+    def _widened(self, volume: Floats) -> Floats:
+        wide: Floats = np.zeros(len(self.profile.volume))
+        below = self.lowest - self.profile.lowest if len(volume) else 0
+        wide[below : below + len(volume)] = volume
+        return wide
+
+    def frame(self) -> pl.DataFrame:
+        """VolumeProfile of the trades so far."""
+        volume, count = self.profile.volume, len(self.profile.volume)
+        if count == 0:
+            return empty(TABLE)
+        poc, vah, val = self.area
+        smooth = smoothed(volume, reach_of(count))
+        node = np.full(count, None, dtype=object)
+        for name, at in zip(("hvn", "lvn"), nodes(smooth), strict=True):
+            node[at] = name
+        prices = self.lowest + np.arange(count)
+        frame = pl.DataFrame(
+            {
+                "price_ticks": prices,
+                "price": prices * self.instrument.tick_size,
+                "volume": volume,
+                "bid_volume": self.sold,
+                "ask_volume": self.bought,
+                "is_poc": prices == poc,
+                "in_value_area": (prices >= val) & (prices <= vah),
+                "smoothed": smooth,
+                "node": pl.Series(node.tolist(), dtype=pl.String),
+            }
+        ).with_columns(
+            stamps(np.full(count, self.first_us)).alias(EVENT_TS),
+            stamps(np.full(count, self.known_us)).alias(KNOWN_AT),
+        )
+        return conform(TABLE, frame)
+
+    def snapshot(self) -> dict[str, Any]:
+        """State for JSON."""
+        return {
+            "profile": self.profile.snapshot(),
+            "area": list(self.area),
+            "sold": self.sold.tolist(),
+            "bought": self.bought.tolist(),
+            "stamps": [self.lowest, self.first_us, self.known_us],
         }
-    ).with_columns(
-        stamps(np.full(count, records.ts_us[0])).alias(EVENT_TS),
-        stamps(np.full(count, records.known_us.max())).alias(KNOWN_AT),
-    )
-    return conform("volume_profile", frame)
+
+    def restore(self, saved: Mapping[str, Any]) -> None:
+        """Take the state of a snapshot."""
+        self.profile.restore(saved["profile"])
+        poc, vah, val = saved["area"]
+        self.area = (poc, vah, val)
+        self.sold, self.bought = (np.array(saved[name], np.float64) for name in ("sold", "bought"))
+        self.lowest, self.first_us, self.known_us = (int(value) for value in saved["stamps"])

@@ -73,9 +73,10 @@ def test_equals_welford_trade_by_trade_at_prices_of_1e8():
     rows = list(zip(frame["event_ts"].dt.timestamp("us"), frame["price_ticks"], frame["size"], strict=True))
     for row in got.sample(150, seed=1).iter_rows(named=True):
         since, until = row["anchor_event_ts"].timestamp() * 1e6, row["known_at"].timestamp() * 1e6
-        price, sd = welford([(p, q) for t, p, q in rows if since - 0.5 <= t < until - 0.5])[-1]
-        assert row["vwap"] == pytest.approx(price * 0.25, rel=1e-13)
-        assert row["sd"] == pytest.approx(sd * 0.25, rel=1e-9, abs=1e-9)
+        # the reference takes distances, which are exact: at 1e8 it would lose half its digits itself
+        price, sd = welford([(p - 100_000_000, q) for t, p, q in rows if since - 0.5 <= t < until - 0.5])[-1]
+        assert row["vwap"] == pytest.approx((price + 100_000_000) * 0.25, rel=1e-15)
+        assert row["sd"] == pytest.approx(sd * 0.25, rel=1e-12, abs=1e-12)
         assert row["upper_2"] - row["lower_2"] == pytest.approx(4 * row["sd"], abs=1e-6)
 
 

@@ -9,10 +9,13 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
+from zanzibar_assets.analysis.anchored_vwap import build_anchored_vwap
 from zanzibar_assets.analysis.book_statistics import build_book_statistics
 from zanzibar_assets.analysis.liquidity import build_liquidity_features
 from zanzibar_assets.analysis.orderflow_events import build_orderflow_events
 from zanzibar_assets.analysis.orderflow_stream import OrderflowStream, StreamRows
+from zanzibar_assets.analysis.profile import build_volume_profile
+from zanzibar_assets.analysis.smc import build_smc_events
 from zanzibar_assets.analysis.vwap import build_vwap
 from zanzibar_assets.contracts.registry import empty
 from zanzibar_assets.errors import ContractError
@@ -32,6 +35,7 @@ from zanzibar_assets_tests.builders.orderflow import busy_session, fitted_models
 
 W = window(hours=2)
 NO_BOOK = empty("clean_dom")
+NO_PRIOR = empty("clean_ticks").with_columns(session=pl.lit("", pl.String))
 US = "us"
 
 
@@ -43,17 +47,51 @@ def sweeps_of(ticks, within):
     """The session's levels and pools, and earlier ones."""
     low, high = int(ticks["price_ticks"].min()), int(ticks["price_ticks"].max())
     past = levels_frame(6, 20, window(-1), low, high).with_columns(session=pl.lit("before"))
-    return levels_frame(5, 60, within, low, high), past
+    own = levels_frame(5, 60, within, low, high)
+    return pl.concat([prior_extremes(own, within), own]), past
+
+
+def prior_extremes(like, within):
+    """High and low of the prior session, known as this one starts."""
+    hour = 3600 * SECOND
+    happened = pl.Series([window(-1, 2).open_us + hour, window(-1, 2).open_us + hour // 2])
+    return like[:2].with_columns(
+        event_ts=happened.cast(pl.Datetime(US, "UTC")),
+        known_at=pl.lit(within.starts_us).cast(pl.Datetime(US, "UTC")),
+        kind=pl.lit("level"),
+        event_id=pl.Series(["high", "low"]),
+        ref_id=pl.lit(None, pl.String),
+        attrs=pl.Series(['{"name":"prior_session_high"}', '{"name":"prior_session_low"}']),
+    )
+
+
+@cache
+def prior_ticks(instrument):
+    """Trades of the session before, of the same contract."""
+    before = window(-1, hours=2)
+    frame = random_records(8, 100, before) if instrument is BTC_BARS else random_ticks(8, 300, before)
+    return frame.with_columns(session=pl.lit(before.session))
+
+
+@cache
+def structure_of(name):
+    """Structure events of the session's own bars."""
+    instrument, bars = session(name)[3], session(name)[4]["bars"]
+    return build_smc_events(bars, bars.clear().with_columns(session=pl.lit("")), instrument, CONFIG)
 
 
 def tables(ticks, dom, within=W, instrument=ES):
     sweeps, past = sweeps_of(ticks, within)
     bars = bars_of(ticks, within, instrument)
+    structure = build_smc_events(bars, bars.clear().with_columns(session=pl.lit("")), instrument, CONFIG)
+    before = prior_ticks(instrument)
     return {
         "bars": bars,
         "liquidity_features": build_liquidity_features(ticks, dom, bars, fitted_models(), instrument, CONFIG),
         "vwap": build_vwap(ticks, bars, instrument, CONFIG),
         "book_statistics": build_book_statistics(dom, bars),
+        "anchored_vwap": build_anchored_vwap(ticks, before, bars, structure, sweeps, instrument),
+        "volume_profile": build_volume_profile(ticks, instrument, CONFIG),
         "orderflow_events": build_orderflow_events(ticks, dom, bars, sweeps, past, instrument, CONFIG),
     }
 
@@ -89,13 +127,14 @@ def blocks(frames, cuts):
 
 def fresh(name):
     ticks, _, within, instrument, _ = session(name)
-    return OrderflowStream(instrument, within, CONFIG, fitted_models(), sweeps_of(ticks, within)[1])
+    past, before = sweeps_of(ticks, within)[1], prior_ticks(instrument)
+    return OrderflowStream(instrument, within, CONFIG, fitted_models(), past, before)
 
 
 def streamed(name, cuts, by_json=True):
     ticks, dom, within, _, _ = session(name)
     stream, parts = fresh(name), []
-    for block in blocks([ticks, dom, sweeps_of(ticks, within)[0]], cuts):
+    for block in blocks([ticks, dom, sweeps_of(ticks, within)[0], structure_of(name)], cuts):
         parts.append(stream.feed(*block))
         if by_json:
             stream = fresh(name).restore(json.loads(json.dumps(stream.snapshot(), allow_nan=False)))
@@ -111,12 +150,14 @@ def assert_same(name, got):
 def cuts_of(name, seed):
     rng = np.random.default_rng(seed)
     ticks, dom = session(name)[:2]
-    rows = ticks.height + dom.height + 60
+    rows = ticks.height + dom.height + 62 + structure_of(name).height
     return rng.integers(0, rows + 1, int(rng.choice([1, 2, 5, 20]))).tolist()
 
 
 def test_the_session_shows_every_column():
     whole = session("busy")[4]
+    kinds = {"session_open", "swing_high", "swing_low", "break_up", "break_down"}
+    assert set(whole["anchored_vwap"]["anchor"]) == {*kinds, "prior_session_high", "prior_session_low"}
     for table in ("liquidity_features", "vwap"):
         for column in whole[table].columns:
             assert whole[table][column].drop_nulls().len() > 0 or column == "fit_reason", column
@@ -138,7 +179,7 @@ def test_any_blocks_with_a_snapshot_at_every_border(name, seed):
 @pytest.mark.parametrize("by_json", [False, True])
 def test_record_by_record(by_json):
     ticks, dom = session("tiny")[:2]
-    assert_same("tiny", streamed("tiny", range(ticks.height + dom.height + 60), by_json))
+    assert_same("tiny", streamed("tiny", range(ticks.height + dom.height + 62 + structure_of("tiny").height), by_json))
 
 
 def test_one_block():
@@ -158,7 +199,7 @@ def test_a_long_run_over_many_borders():
     past = levels.clear().with_columns(session=pl.lit("before"))
     whole = build_orderflow_events(frame, NO_BOOK, bars_of(frame, W), levels, past, ES, CONFIG)
     assert set(whole["kind"]) == {"book_sweep", "stop_run"}
-    stream = OrderflowStream(ES, W, CONFIG, fitted_models(), past)
+    stream = OrderflowStream(ES, W, CONFIG, fitted_models(), past, NO_PRIOR)
     cut = blocks([frame, NO_BOOK, levels], range(9, n, 9))
     parts = [stream.feed(*block).orderflow_events for block in cut]
     assert_frame_equal(pl.concat([*parts, stream.finish().orderflow_events]), whole, check_exact=True)
@@ -189,7 +230,7 @@ def between(frame, after_us, until_us):
 def test_a_snapshot_of_another_fit_is_refused():
     past = sweeps_of(session("busy")[0], W)[1]
     with pytest.raises(ContractError, match="snapshot"):
-        OrderflowStream(ES, W, CONFIG, empty("book_models"), past).restore(fresh("busy").snapshot())
+        OrderflowStream(ES, W, CONFIG, empty("book_models"), past, NO_PRIOR).restore(fresh("busy").snapshot())
 
 
 def state_size(hours):
@@ -198,7 +239,7 @@ def state_size(hours):
     ticks, dom = random_ticks(7, 600 * hours, within), random_book(8, 900 * hours, within)
     ticks = ticks.with_columns(price_ticks=19_000 + pl.col("price_ticks") % 40)
     past = empty("liquidity_sweeps").with_columns(session=pl.lit("before"))
-    stream = OrderflowStream(ES, within, CONFIG, fitted_models(), past)
+    stream = OrderflowStream(ES, within, CONFIG, fitted_models(), past, NO_PRIOR)
     for block in blocks([ticks, dom], range(200, ticks.height + dom.height, 200)):
         stream.feed(*block)
         sizes.append(len(json.dumps(stream.snapshot())))
