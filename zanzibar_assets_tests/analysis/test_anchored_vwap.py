@@ -3,8 +3,10 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
+from zanzibar_assets.analysis.anchored_stage import AnchoredStage
 from zanzibar_assets.analysis.anchored_vwap import build_anchored_vwap
 from zanzibar_assets.contracts.registry import conform, empty
+from zanzibar_assets.errors import ContractError
 from zanzibar_assets_tests.analysis.laws import assert_conforms, assert_prefix
 from zanzibar_assets_tests.builders.market import (
     ES,
@@ -16,6 +18,7 @@ from zanzibar_assets_tests.builders.market import (
     ticks,
     window,
 )
+from zanzibar_assets_tests.builders.orderflow import mirrored_ticks, moved
 from zanzibar_assets_tests.reference.order_flow import welford
 
 W = window(1, hours=3)
@@ -114,3 +117,70 @@ def test_the_prior_sessions_extreme_counts_its_own_trades_of_the_same_contract()
 def test_empty_in_typed_empty_out():
     nothing = random_events(1, 3).clear()
     assert_frame_equal(vwap_of(empty("clean_ticks"), nothing), empty("anchored_vwap"))
+
+
+PRICES = ["vwap", "upper_1", "lower_1", "upper_2", "lower_2"]
+
+
+def test_shift_moves_the_prices_and_nothing_else_bit_for_bit():
+    """Deviations and volumes are the same bits, prices those of the moved market."""
+    frame, smc = random_ticks(10, 800, W), random_events(11, 30)
+    got, plain = vwap_of(moved(frame, 4_096), smc), vwap_of(frame, smc)
+    assert_frame_equal(got.drop(PRICES), plain.drop(PRICES), check_exact=True)
+    assert_frame_equal(got.select(pl.col(PRICES) - 1_024.0), plain.select(PRICES), rel_tol=1e-14)
+
+
+def test_scale():
+    frame, smc = random_ticks(10, 800, W), random_events(11, 30)
+    got, plain = vwap_of(moved(frame, 0, 4), smc), vwap_of(frame, smc)
+    scaled = plain.with_columns(pl.col(*PRICES, "sd") * 4.0)
+    assert_frame_equal(got, scaled, check_exact=True)
+
+
+def test_mirror():
+    frame, smc = random_ticks(10, 800, W), random_events(11, 30)
+    flipped = smc.with_columns(dir=-pl.col("dir"))
+    got = vwap_of(mirrored_ticks(frame, 0), flipped)
+    names = {"swing_high": "swing_low", "break_up": "break_down"}
+    names |= {new: old for old, new in names.items()}
+    bands = {"upper_1": "lower_1", "upper_2": "lower_2", "lower_1": "upper_1", "lower_2": "upper_2"}
+    back = got.with_columns(
+        pl.col("anchor").replace(names), -pl.col("vwap"), *(-pl.col(a).alias(b) for a, b in bands.items())
+    )
+    assert_frame_equal(back.sort("known_at", "anchor"), vwap_of(frame, smc), check_exact=True)
+
+
+def test_the_session_opens_within_a_bar():
+    """The bar's pre-open trades do not count for a VWAP since the open, but for one since that bar."""
+    frame = ticks(
+        [W.open_us, W.open_us + SECOND, W.open_us + 2 * SECOND, W.open_us + MINUTE], [90, 100, 104, 108],
+        [5, 1, 1, 2], opens_us=W.open_us + SECOND,
+    )  # fmt: skip
+    swing = event_rows([("swing", -1, W.open_us, W.open_us + 2 * MINUTE, "{}")])
+    got = {(r["anchor"], r["known_at"].minute): r for r in vwap_of(frame, swing).iter_rows(named=True)}
+    volumes = {key: row["volume"] for key, row in got.items()}
+    assert volumes == {("session_open", 1): 2, ("session_open", 2): 4, ("swing_low", 2): 9}
+    assert got["session_open", 2]["vwap"] == pytest.approx((204 + 216) / 4 * 0.25)
+    assert got["swing_low", 2]["vwap"] == pytest.approx((450 + 204 + 216) / 9 * 0.25)
+
+
+def test_an_anchor_off_the_bars_is_refused():
+    frame = random_ticks(5, 200, W)
+    off = event_rows([("swing", 1, W.open_us + MINUTE + 7, W.open_us + 4 * MINUTE, "{}")])
+    with pytest.raises(ContractError, match="bar's open"):
+        vwap_of(frame, off)
+
+
+def test_an_anchor_older_than_the_bars_kept_is_refused():
+    """Nothing is lost in silence: the moments of the bars it would start at have been dropped."""
+    frame = random_ticks(5, 2_000, W)
+    bars = bars_of(frame, W)
+    stage = AnchoredStage(ES, NO_TICKS, 3)
+    stage.begin(frame)
+    last = bars["known_at"].dt.timestamp("us")[-1]
+    stage.feed(bars[:-1], known_by(frame, bars["known_at"].dt.timestamp("us")[-2] - 1), last - 1)
+    kept = stage.snapshot()["parts"]["bar_us"]
+    assert len(kept) <= 4
+    stage.events(event_rows([("swing", 1, kept[0] - 10 * MINUTE, last, "{}")]), NO_LEVELS)
+    with pytest.raises(ContractError, match="at most 3 bars old"):
+        stage.feed(bars[-1:], frame.clear(), last)

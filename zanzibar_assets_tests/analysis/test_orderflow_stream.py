@@ -147,11 +147,14 @@ def assert_same(name, got):
         assert_frame_equal(getattr(got, table), frame, check_exact=True)
 
 
+def rows_of(name):
+    ticks, dom = session(name)[:2]
+    return ticks.height + dom.height + 62 + structure_of(name).height
+
+
 def cuts_of(name, seed):
     rng = np.random.default_rng(seed)
-    ticks, dom = session(name)[:2]
-    rows = ticks.height + dom.height + 62 + structure_of(name).height
-    return rng.integers(0, rows + 1, int(rng.choice([1, 2, 5, 20]))).tolist()
+    return rng.integers(0, rows_of(name) + 1, int(rng.choice([1, 2, 5, 20]))).tolist()
 
 
 def test_the_session_shows_every_column():
@@ -178,8 +181,7 @@ def test_any_blocks_with_a_snapshot_at_every_border(name, seed):
 
 @pytest.mark.parametrize("by_json", [False, True])
 def test_record_by_record(by_json):
-    ticks, dom = session("tiny")[:2]
-    assert_same("tiny", streamed("tiny", range(ticks.height + dom.height + 62 + structure_of("tiny").height), by_json))
+    assert_same("tiny", streamed("tiny", range(rows_of("tiny")), by_json))
 
 
 def test_one_block():
@@ -240,7 +242,10 @@ def state_size(hours):
     ticks = ticks.with_columns(price_ticks=19_000 + pl.col("price_ticks") % 40)
     past = empty("liquidity_sweeps").with_columns(session=pl.lit("before"))
     stream = OrderflowStream(ES, within, CONFIG, fitted_models(), past, NO_PRIOR)
-    for block in blocks([ticks, dom], range(200, ticks.height + dom.height, 200)):
+    bars = bars_of(ticks, within)
+    structure = build_smc_events(bars, bars.clear().with_columns(session=pl.lit("")), ES, CONFIG)
+    cuts = range(200, ticks.height + dom.height, 200)
+    for block in blocks([ticks, dom, past.drop("session"), structure], cuts):
         stream.feed(*block)
         sizes.append(len(json.dumps(stream.snapshot())))
     return max(sizes[len(sizes) // (2 * hours) :])
