@@ -82,7 +82,11 @@ class AnalysisConfig(Section):
 
 
 class ModelConfig(Section):
-    """Labels, training and validation."""
+    """Labels, training and validation.
+
+    ``search_trials`` are proposed in each training, ``full_search_trials`` in the weekly one;
+    ``walk_forward_steps`` is the most fits that the walk through time makes (0: none).
+    """
 
     seed: int = 7
     threads: int = 2
@@ -98,6 +102,8 @@ class ModelConfig(Section):
     calibration: Literal["none", "platt", "isotonic"] = "platt"
     inner_folds: int = Field(default=3, ge=2)
     search_trials: int = Field(default=8, ge=0)
+    full_search_trials: int = Field(default=40, ge=0)
+    walk_forward_steps: int = Field(default=10, ge=0)
     retrain_feature_share: float = Field(default=0.3, gt=0, le=1)
     retrain_prediction_psi: float = Field(default=0.25, gt=0)
 
@@ -106,7 +112,8 @@ class GateConfig(Section):
     """What a model must show before it may trade; docs/validation.md says what each gate costs.
 
     ``costs_stress`` is the multiple of spread and commission at which money must still be made;
-    capacity is in contracts a trade, turnover in sides a session, ``horizons`` in bars.
+    capacity is in contracts a trade, turnover in sides a session, ``horizons`` in bars. The
+    walk-forward thresholds (Sharpe ratio a year, t of the rank IC) vote only when they are set.
     """
 
     min_ic_t: float = 2.0
@@ -123,6 +130,8 @@ class GateConfig(Section):
     costs_stress: float = Field(default=1.5, ge=1)
     max_turnover: float = Field(default=200.0, gt=0)
     min_capacity: float = Field(default=1.0, ge=0)
+    min_walk_forward_sharpe: float | None = None
+    min_walk_forward_ic_t: float | None = None
     participation: float = Field(default=0.1, gt=0, le=1)
     horizons: tuple[int, ...] = (1, 5, 15, 30, 60)
 

@@ -85,8 +85,11 @@ def show(model_id: str, as_json: bool) -> None:
 @json_option
 def promote(model_id: str, reason: str, who: str, paper: bool, as_json: bool) -> None:
     """Make a model the champion of its instrument; the one before is retired."""
+    from zanzibar_assets.store.serving import require_evidence
+
     workspace = _open()
     _refuse_paper_on_live(workspace, paper)
+    require_evidence(workspace, _registry(workspace).get(model_id))
     decision = _registry(workspace).promote(model_id, who, reason, paper=paper)
     _told(workspace, decision, as_json)
 

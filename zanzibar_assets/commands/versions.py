@@ -47,8 +47,9 @@ def command(
     """List the versions that partitions had, why each was replaced, and what is stale now.
 
     A rebuild that gives other rows keeps the old ones by their fingerprint. Pruning removes their
-    bytes, never of what a kept signal, an order or a current model was made from; what each was
-    stays in the manifest.
+    bytes, never of what a kept signal, a prediction, an order, a current model or any champion was
+    made from; what each was stays in the manifest. Older predictions, and challengers that never
+    became champion, cannot be computed again once they are pruned.
     """
     from zanzibar_assets.store.versions import History, stale
 
@@ -160,10 +161,11 @@ def _changed(workspace: Workspace) -> Changed:
 
 
 def _prune(workspace: Workspace, history: History, cutoff_us: int, wanted: _Wanted) -> list[Forgotten]:
-    from zanzibar_assets.store.housekeeping import kept_signal_test
+    from zanzibar_assets.store.housekeeping import champions_evidence, kept_signal_test
     from zanzibar_assets.store.versions import forget, releasable
 
-    found = releasable(history, cutoff_us, kept_signal_test(workspace))
+    evidence = champions_evidence(workspace, history)
+    found = releasable(history, cutoff_us, kept_signal_test(workspace), evidence)
     return forget(workspace.lake, [version for version in found if wanted(version.record)])
 
 

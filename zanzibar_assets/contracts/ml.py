@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandera.polars as pa
 import polars as pl
+from pandera.api.polars.types import PolarsData
 
 from zanzibar_assets.contracts.base import Frame, TimedFrame
 
@@ -102,6 +103,24 @@ class ModelOos(TimedFrame):
     label: pl.Int8 = pa.Field(isin=[-1, 0, 1])
     gross_return: pl.Float64
     net_return: pl.Float64
+
+
+class ModelWalkForward(TimedFrame):
+    """Predictions of the chosen configuration retrained through time: one row a bar, by a fit on
+    sessions up to ``trained_through`` alone.
+    """
+
+    session: str
+    trained_through: str
+    prediction: pl.Float64
+    label: pl.Int8 = pa.Field(isin=[-1, 0, 1])
+    gross_return: pl.Float64
+    net_return: pl.Float64
+
+    @pa.dataframe_check(error="trained_through is no earlier session")
+    def trained_before(cls, data: PolarsData) -> pl.LazyFrame:  # noqa: N805 - pandera's protocol
+        """The fit that speaks of a session saw earlier ones alone."""
+        return data.lazyframe.select(pl.col("trained_through") < pl.col("session"))
 
 
 class ModelExplanation(Frame):

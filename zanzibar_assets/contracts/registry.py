@@ -78,6 +78,7 @@ TABLES: dict[str, TableContract] = {
         _table("feature_quality", _M, Stage.FEATURES, "features", "FeatureQuality"),
         _table("trained_model", _I, Stage.MODELS, "ml", "TrainedModel", 2),
         _table("model_oos", _I, Stage.MODELS, "ml", "ModelOos"),
+        _table("model_walk_forward", _I, Stage.MODELS, "ml", "ModelWalkForward"),
         _table("model_explanation", _I, Stage.MODELS, "ml", "ModelExplanation"),
         _table("predictions", _M, Stage.MODELS, "ml", "Predictions"),
         _table("model_interactions", _I, Stage.MODELS, "ml", "ModelInteractions"),

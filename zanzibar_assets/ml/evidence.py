@@ -30,6 +30,7 @@ from zanzibar_assets.ml.trading_costs import (
 )
 from zanzibar_assets.ml.trial_evidence import field_of, overfitting_gate
 from zanzibar_assets.ml.trials import RecordedTrial
+from zanzibar_assets.ml.walk_forward import walk_forward_metrics
 
 IC_LEVEL = 0.05
 
@@ -66,11 +67,12 @@ def gather(
     data_fingerprint: str,
     config: Config,
     market: Market | None = None,
+    walk: pl.DataFrame | None = None,
 ) -> Evidence:
     """Evidence from a ModelOos frame and every recorded trial of the instrument.
 
     ``data_fingerprint`` is the model's: PBO is over the trials on the same data. Without ``market``
-    nothing is said of regimes, phases, decay and capacity.
+    nothing is said of regimes, phases, decay and capacity, without ``walk`` nothing of retraining.
     """
     results = all_paths(oos, config.model.trade_threshold)
     middle = median_path(results)
@@ -86,6 +88,7 @@ def gather(
         *overfitting_gate(trials, data_fingerprint, config.gate),
         *_trading(path, middle, sessions, scale, config, market),
         *_record(middle, results, sessions, scale),
+        *(walk_forward_metrics(walk, config) if walk is not None else ()),
     )
     net = float(middle.net.sum()) * 1e4
     summary = (

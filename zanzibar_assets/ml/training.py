@@ -1,7 +1,8 @@
 """Training: declared and searched candidates under purged cross-validation, each a recorded trial.
 
 The best candidate is the one with the best out-of-sample log-loss gain; it is fitted again on all rows.
-Its cross-validated predictions (``model_oos``) are what validation judges.
+Its cross-validated predictions (``model_oos``) are what validation judges; beside them stands what it
+would have said had it been retrained through time (``model_walk_forward``).
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from zanzibar_assets.ml.fitting import CalibratedModel, calibratable, fit_calibr
 from zanzibar_assets.ml.scoring import oos_frame, score_paths
 from zanzibar_assets.ml.search import search
 from zanzibar_assets.ml.trials import Trial, TrialLog, TrialScores
+from zanzibar_assets.ml.walk_forward import walk_forward
 
 Floats = NDArray[np.float64]
 TRAINING_SETTINGS = {
@@ -44,10 +46,11 @@ UNTRAINED_CALIBRATION = json.dumps({"method": "none"})
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """Result of a training: the TrainedModel row and the winner's ModelOos frame."""
+    """Result of a training: the TrainedModel row, the winner's ModelOos and ModelWalkForward frames."""
 
     model: pl.DataFrame
     oos: pl.DataFrame
+    walk: pl.DataFrame
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +125,8 @@ def train_model(
     folds = [] if reason else _folds(data, config)
     reason = reason or _thin_fold(data, folds, config)
     if reason:
-        return Trained(_untrained(data, instrument, config, reason), empty("model_oos"))
+        nothing = _untrained(data, instrument, config, reason)
+        return Trained(nothing, empty("model_oos"), empty("model_walk_forward"))
     contest = _Contest(data, folds, instrument, config, trials, code_version)
     for candidate in candidates:
         contest.evaluate(candidate)
@@ -130,7 +134,8 @@ def train_model(
     if contest.best is None:
         raise ModelError("no candidate could be fitted", got=f"{contest.tried} failed trials")
     model = _model_row(contest.best, data, instrument, config, contest.tried)
-    return Trained(model, oos_frame(data, contest.best.paths))
+    walk = walk_forward(contest.best.candidate, data, config.model)
+    return Trained(model, oos_frame(data, contest.best.paths), walk)
 
 
 def _shortage(data: Dataset, config: Config) -> str:

@@ -32,11 +32,13 @@ def validate_model(
     trials: Sequence[RecordedTrial],
     config: Config,
     market: Market | None = None,
+    walk: pl.DataFrame | None = None,
 ) -> pl.DataFrame:
     """ValidationReport of a TrainedModel frame (one row) from its ModelOos frame.
 
     ``trials`` is everything the registry holds for the instrument: their number and correlation deflate
-    the Sharpe ratio. ``market`` adds IC decay, regimes, session phases and capacity. Raises ModelError
+    the Sharpe ratio. ``market`` adds IC decay, regimes, session phases and capacity, ``walk`` (a
+    ModelWalkForward frame) what retraining through time would have given. Raises ModelError
     when the trials are fewer than this training made or belong to another instrument, or when the
     out-of-sample frame is empty for a trained model.
     """
@@ -51,7 +53,7 @@ def validate_model(
         )
         return _report(row, [nothing], ModelVerdict.INSUFFICIENT, f"no model: {row['reason']}")
     _check(row, oos, trials)
-    evidence = gather(oos, trials, str(row["data_fingerprint"]), config, market)
+    evidence = gather(oos, trials, str(row["data_fingerprint"]), config, market, walk)
     verdict, reason = judge(evidence)
     return _report(row, evidence.metrics, verdict, reason)
 

@@ -72,7 +72,7 @@ _JOBS: dict[str, tuple[tuple[str, ...], str]] = {
     PIPELINE_FEATURES: (FEATURE_TABLES, "Features, predictions, raw signals and chart of one instrument."),
     PIPELINE_SIGNALS: (SIGNAL_TABLES, "The session's signals across instruments."),
     RETRAINING: (MODEL_TABLES, "Measure events; train, explain and validate a model; refresh risk."),
-    VALIDATION: (("validation_report", "risk_parameters"), "Validate an instrument's model again."),
+    VALIDATION: (MODEL_TABLES, "Search widely, train, and validate an instrument's model in full."),
     EXECUTION: (ACCOUNT_TABLES, "Send a session's signals through the gates; account, report. Trades!"),
 }
 JOB_GRAINS: dict[str, Grain] = {

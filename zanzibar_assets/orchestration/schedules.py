@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -14,7 +14,7 @@ from zanzibar_assets.instruments import Instrument
 from zanzibar_assets.orchestration.jobs import RETRAINING, SESSION_PIPELINE, VALIDATION
 from zanzibar_assets.orchestration.partitions import dagster_key, register
 from zanzibar_assets.orchestration.resources import ZanzibarResource
-from zanzibar_assets.orchestration.table_asset import THROUGH_TAG
+from zanzibar_assets.orchestration.table_asset import FORCE_TAG, FULL_SEARCH_TAG, THROUGH_TAG
 from zanzibar_assets.store.keys import PartitionKey
 from zanzibar_assets.store.workspace import Workspace
 from zanzibar_assets.vocabulary import to_us
@@ -96,17 +96,18 @@ def _validation_schedule(jobs: dict[str, Any]) -> dg.ScheduleDefinition:
         cron_schedule="0 6 * * 6",
         execution_timezone="UTC",
         job=jobs[VALIDATION],
-        description="Validates each instrument's model again over every trial made so far.",
+        description="Searches widely, trains and validates each instrument over every trial made so far.",
         required_resource_keys={"zanzibar"},
     )
     def weekly(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
-        yield from _model_requests(context, "trained_model")
+        full = {FULL_SEARCH_TAG: "true", FORCE_TAG: "true"}
+        yield from _model_requests(context, "trained_model", full)
 
     return weekly
 
 
 def _model_requests(
-    context: dg.ScheduleEvaluationContext, needs: str
+    context: dg.ScheduleEvaluationContext, needs: str, tags: Mapping[str, str] | None = None
 ) -> Iterable[dg.RunRequest | dg.SkipReason]:
     workspace = _workspace(context)
     now_us = to_us(context.scheduled_execution_time)
@@ -122,7 +123,7 @@ def _model_requests(
             dg.RunRequest(
                 run_key=f"{needs}|{instrument.id}|{closed[-1]}|{now_us}",
                 partition_key=instrument.id,
-                tags={THROUGH_TAG: closed[-1]},
+                tags={THROUGH_TAG: closed[-1], **(tags or {})},
             )
         )
     return requests or [dg.SkipReason(f"no instrument has a {needs} yet")]

@@ -33,6 +33,7 @@ from zanzibar_assets.vocabulary import Grain, Stage
 
 THROUGH_TAG = "zanzibar/through"
 FORCE_TAG = "zanzibar/force"
+FULL_SEARCH_TAG = "zanzibar/full_search"
 BACKFILL_TAG = "dagster/backfill"
 MARKET_PARTITIONS_PER_RUN = 60
 PROOF_CUTS = 2
@@ -142,6 +143,7 @@ def build_step(
     workspace = zanzibar.workspace(context.run.run_id)
     keys = sorted(PartitionKey.parse(str(key)) for key in context.partition_keys)
     tags = context.run.tags
+    workspace.full_search = tags.get(FULL_SEARCH_TAG) == "true"
     outcomes = [
         build_one(workspace, spec, key, tags.get(THROUGH_TAG), force=tags.get(FORCE_TAG) == "true")
         for key in keys

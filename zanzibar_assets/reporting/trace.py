@@ -43,9 +43,10 @@ _BYTE_RANGE = re.compile(r"^(?P<path>.+) bytes (?P<first>\d+)-(?P<end>\d+)$")
 class Link:
     """One link of the chain.
 
-    ``kind``: deal, order, signal, raw_signal, evidence, bar, prediction, features (rows), table (a
-    partition) or source (bytes). ``fingerprint`` is the content hash of the partition that holds it,
-    or of the bytes; ``source`` where it stands; ``steps`` how many reads away from the start.
+    ``kind``: deal, order, signal, raw_signal, evidence, bar, prediction, features (rows), model (the
+    training behind a prediction), table (a partition) or source (bytes). ``fingerprint`` is the content
+    hash of the partition that holds it, or of the bytes; ``source`` where it stands; ``steps`` how many
+    reads away from the start.
     """
 
     kind: str

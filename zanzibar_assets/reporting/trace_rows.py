@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import polars as pl
 
-from zanzibar_assets.errors import StoreError
+from zanzibar_assets.errors import MissingInput, StoreError
 from zanzibar_assets.ingestion.formats import SCID_HEADER_BYTES, SCID_RECORD_BYTES
-from zanzibar_assets.reporting.trace import Link, PathOf, visits, walk
+from zanzibar_assets.reporting.trace import REBUILT, Link, PathOf, visits, walk
+from zanzibar_assets.reporting.trace_links import Found, evidence_id, row_link
 from zanzibar_assets.store.inputs import SOURCE_PREFIX
 from zanzibar_assets.store.keys import PartitionKey
 from zanzibar_assets.store.versions import Records
@@ -30,15 +30,7 @@ SEARCHED = (
     ("signal", "raw_signals", "signal_id"),
 )
 """What an identifier may be, and where it is looked for, in this order."""
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A row, the partition that holds it, and what kind of thing it is."""
-
-    kind: str
-    record: PartitionRecord
-    row: dict[str, Any]
+TRAINING = "trained_model"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +60,11 @@ def trace(identifier: str, records: Records, load: Load, path_of: PathOf) -> Tra
     notes = [f"{m.kind} {identifier} also stands in {m.record.table} {m.record.key}" for m in others]
     rows = list(reader.rows(first))
     instrument = next((r.row["instrument"] for r in rows if r.row.get("instrument")), None)
-    links = [_row_link(found, number) for number, found in enumerate(rows)]
+    links = [row_link(found, number) for number, found in enumerate(rows)]
     links += reader.market_links(rows, path_of)
-    starts = {(r.record.table, str(r.record.key)): r.record for r in rows}
+    starts = {(r.record.table, str(r.record.key), r.record.fingerprint): r.record for r in rows}
+    for record in reader.trainings:
+        starts[record.table, str(record.key), record.fingerprint] = record
     deepest = max(link.steps for link in links) + 1
     for link in walk(starts.values(), records, instrument=instrument, path_of=path_of):
         links.append(replace(link, steps=link.steps + deepest))
@@ -85,6 +79,8 @@ class _Reader:
         self._load = load
         self._frames: dict[tuple[str, str, str | None], pl.DataFrame] = {}
         self._as_read: dict[tuple[str, PartitionKey], PartitionRecord] = {}
+        self.trainings: list[PartitionRecord] = []
+        """Trainings of the models that the rows speak of, whether or not they are the newest."""
 
     def follow(self, start: PartitionRecord) -> None:
         """Look from now on into what this partition was made from, not into what replaced it."""
@@ -143,7 +139,7 @@ class _Reader:
         links = [
             Link(
                 kind="evidence",
-                id=_evidence_id(raw.row),
+                id=evidence_id(raw.row),
                 fingerprint=raw.record.fingerprint,
                 source=f"{raw.record.table} {key}",
                 steps=steps,
@@ -156,10 +152,41 @@ class _Reader:
         for kind, table in wanted:
             found = self._at(kind, table, key, known_at)
             if found is not None:
-                links.append(_row_link(found, steps))
+                links.append(row_link(found, steps))
+                if kind == "prediction":
+                    links.append(self._model_link(str(found.row["model_id"]), str(key.instrument), steps + 1))
                 if kind == "bar":
                     links += self._tick_links(found, key, steps + 1, path_of)
         return links
+
+    def _model_link(self, model_id: str, instrument: str, steps: int) -> Link:
+        """The training that made the model of a prediction, a champion's as well as the newest."""
+        record = self._training(model_id, PartitionKey(instrument))
+        if record is None:
+            nowhere = "no training of it is known: it stands in the registry of models alone"
+            return Link("model", model_id, None, "", state=REBUILT, steps=steps, detail=nowhere)
+        self.trainings.append(record)
+        through = record.notes.get("through", "an unknown session")
+        detail = f"trained through {through}{' SIMULATED' if record.simulated else ''}"
+        place = f"{record.table} {record.key}"
+        return Link("model", model_id, record.fingerprint, place, steps=steps, detail=detail)
+
+    def _training(self, model_id: str, key: PartitionKey) -> PartitionRecord | None:
+        current = self._records.get(TRAINING, key)
+        known = [current] if current is not None else []
+        known += [version.record for version in self._records.versions(TRAINING, key)]
+        usable = [record for record in known if record.verdict is Verdict.OK]
+        return next((record for record in usable if self._trained(record) == model_id), None)
+
+    def _trained(self, record: PartitionRecord) -> str | None:
+        """Model of a training: from its notes or, where those are older, from what is stored of it."""
+        noted = record.notes.get("model_id")
+        if noted is not None:
+            return str(noted)
+        try:
+            return str(self.frame(record)["model_id"].item())
+        except MissingInput:
+            return None  # pruned before trainings noted their model
 
     def _tick_links(self, bar: Found, key: PartitionKey, steps: int, path_of: PathOf) -> list[Link]:
         """The byte ranges of the records that the bar was built from, one a file."""
@@ -248,52 +275,3 @@ class _Reader:
 
     def _at(self, kind: str, table: str, key: PartitionKey, known_at: object) -> Found | None:
         return self._in(kind, table, key, "known_at", known_at)
-
-
-def _row_link(found: Found, steps: int) -> Link:
-    row, record = found.row, found.record
-    names = {
-        "deal": "deal_ticket", "order": "intent_id", "intent": "intent_id", "signal": "signal_id",
-        "raw_signal": "signal_id",
-    }  # fmt: skip
-    kind = "order" if found.kind == "intent" else found.kind
-    if record.table == "fills":
-        kind = "deal"
-    value = row[names[kind]] if kind in names else row["known_at"].isoformat()
-    return Link(
-        kind=kind,
-        id=str(value),
-        fingerprint=record.fingerprint,
-        source=f"{record.table} {record.key}",
-        steps=steps,
-        detail=_describe(kind, row),
-    )
-
-
-def _describe(kind: str, row: dict[str, Any]) -> str:
-    marks = [word for word, on in (("SIMULATED", row.get("simulated")),) if on]
-    marks += ["UNAPPROVED"] if row.get("approved") is False else []
-    side = {1: "buy", -1: "sell"}.get(row.get("dir", 0), "")
-    match kind:
-        case "deal":
-            text = (
-                f"{row['entry']} {row['side']} {row['volume_lots']:g} {row['mt5_symbol']} at {row['price']:g}"
-            )
-        case "order":
-            text = f"{side} {row['volume_lots']:g} {row['mt5_symbol']}, {row['state']}: {row['reason']}"
-        case "signal":
-            text = f"{side} {row['instrument']}, {row['status']}: {row['reason']}"
-        case "raw_signal":
-            text = f"{side} {row['instrument']} at {row['entry']:g} from {row['source']}"
-        case "bar":
-            text = f"close {row['close']:g}, {row['trades']} trades"
-        case "prediction":
-            text = f"P(up) {row['prediction']:.4f} by model {row['model_id']}"
-        case _:
-            text = f"{sum(v is not None for k, v in row.items()) - 2} features with a value"
-    return " ".join([text, *marks])
-
-
-def _evidence_id(row: dict[str, Any]) -> str:
-    facts = json.loads(row["evidence"])
-    return str(facts.get("poi_id") or facts.get("model_id") or row["signal_id"])

@@ -111,6 +111,14 @@ def load_where_possible(store: PartitionStore, record: PartitionRecord) -> pl.Da
     return load_as_stored(store, record)
 
 
+def is_stored(store: PartitionStore, record: PartitionRecord) -> bool:
+    """Whether the bytes of a record, current or replaced, are still there."""
+    table, key, version, fingerprint = record.table, record.key, record.schema_version, record.fingerprint
+    if fingerprint is None:
+        return False
+    return store.exists(table, key, version, fingerprint) or fingerprint in store.kept(table, key, version)
+
+
 def load_as_stored(store: PartitionStore, record: PartitionRecord) -> pl.DataFrame:
     """Frame of a record, verified, with the columns that it was written with."""
     if record.fingerprint is None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from zanzibar_assets.contracts.registry import TABLES, conform, empty
 from zanzibar_assets.errors import MissingInput
-from zanzibar_assets.store.evolution import load, obstacle
+from zanzibar_assets.store.evolution import is_stored, load, obstacle
 from zanzibar_assets.store.inputs import Inputs
 from zanzibar_assets.store.keys import PartitionKey
 from zanzibar_assets.store.manifest import ABSENT, KNOWN_LATER, UP_TO, Manifest
@@ -142,8 +142,7 @@ def _require_stored(workspace: Workspace, made: InputRecord) -> None:
 
 def _require_bytes(workspace: Workspace, record: PartitionRecord) -> None:
     version, stored = record.schema_version, record.fingerprint or ""
-    known = workspace.lake.exists(record.table, record.key, version, stored)
-    if not known and stored not in workspace.lake.kept(record.table, record.key, version):
+    if not is_stored(workspace.lake, record):
         raise _gone(f"{record.table} {record.key}", stored)
     reason = obstacle(record.table, version)
     if reason is not None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from zanzibar_assets.contracts.registry import conform, empty
 from zanzibar_assets.errors import MissingInput
-from zanzibar_assets.store.evolution import load
+from zanzibar_assets.store.evolution import is_stored, load
 from zanzibar_assets.store.keys import PartitionKey
 from zanzibar_assets.store.models import Evidence, ModelRegistry, RegisteredModel
 from zanzibar_assets.vocabulary import ModelVerdict
@@ -64,6 +64,20 @@ def _version(workspace: Workspace, table: str, instrument: str, fingerprint: str
             action="promote a model that was validated since",
         )
     return load(workspace.lake, found.record)
+
+
+def require_evidence(workspace: Workspace, model: RegisteredModel) -> None:
+    """MissingInput when what a model would stand on as champion was pruned."""
+    named = (("validation_report", model.validation_fingerprint), (OOS, model.extra.get(OOS, "")))
+    for table, fingerprint in named:
+        key = PartitionKey(model.instrument)
+        found = workspace.manifest.version(fingerprint, table, key)
+        if found is None or not is_stored(workspace.lake, found.record):
+            raise MissingInput(
+                f"the {table} of {model.model_id} is not stored any more: nobody could check its promotion",
+                expected=f"{table} {key} at {fingerprint}",
+                action="train it again, then promote what comes of it",
+            )
 
 
 def oos_of(workspace: Workspace, model_id: str) -> pl.DataFrame | None:

@@ -19,6 +19,8 @@ SENT = ("orders", "fills", "account_state")
 """Tables of what happened: every version of them stands on what it was made from, for good."""
 KEPT = (*SENT, "signals", "trained_model")
 """Tables whose current rows, and kept signals of every version, hold on to what they were made from."""
+REPRODUCED = "predictions"
+"""The table whose current rows can be computed again at any time from what they were made from."""
 
 
 class Records(Protocol):
@@ -225,15 +227,22 @@ class Forgotten:
 HasKeptSignal = Callable[["PartitionRecord"], bool]
 
 
-def releasable(history: History, cutoff_us: int, has_kept_signal: HasKeptSignal) -> list[PartitionVersion]:
+def releasable(
+    history: History,
+    cutoff_us: int,
+    has_kept_signal: HasKeptSignal,
+    evidence: Iterable[PartitionRecord] = (),
+) -> list[PartitionVersion]:
     """Versions superseded before ``cutoff_us`` that nothing which is kept was made from.
 
-    Kept are the current signals, orders, deals, account states and models, every version of what
-    happened in the account, every version of the signals that holds a kept one, and models that
-    were superseded after the cutoff; with all that they were made from, however far away.
+    Kept are the current signals, predictions, orders, deals, account states and models, every version
+    of what happened in the account, every version of the signals that holds a kept one, models that
+    were superseded after the cutoff, and ``evidence`` (what champions were promoted on); with all that
+    they were made from, however far away.
     """
     before = history.superseded()
-    roots = [record for record in history.all() if record.table in KEPT]
+    roots = [record for record in history.all() if record.table in (*KEPT, REPRODUCED)]
+    roots += evidence
     for version in before:
         record, young = version.record, (version.superseded_us or 0) >= cutoff_us
         kept = record.table in SENT or (record.table in KEPT and young)

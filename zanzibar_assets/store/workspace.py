@@ -32,6 +32,8 @@ class Workspace:
         self.config = config
         self.clock_us = clock_us
         self.run_id = run_id
+        self.full_search = False
+        """Whether trainings of this run search as widely as the weekly one."""
         self.instruments: Instruments = load_instruments(config.instruments_file)
         self.database = open_database(config)
         self.manifest = Manifest(self.database)
@@ -47,6 +49,14 @@ class Workspace:
 
             self._sources = SourceIndex(self.config, self.instruments, self.clock_us())
         return self._sources
+
+    @property
+    def training_config(self) -> Config:
+        """The configuration that models are trained with: a full search proposes more trials."""
+        if not self.full_search:
+            return self.config
+        model = self.config.model.model_copy(update={"search_trials": self.config.model.full_search_trials})
+        return self.config.model_copy(update={"model": model})
 
     def active_instruments(self) -> list[Instrument]:
         """The configured instruments in order of their ids."""

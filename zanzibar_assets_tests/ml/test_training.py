@@ -39,6 +39,8 @@ def test_a_model_and_its_out_of_sample_paths(market, trained):
     assert (row["status"], row["sessions"], row["simulated"]) == ("trained", 5, True)
     assert row["trials"] == len(CANDIDATES)
     assert row["trained_through"] == worlds.SESSIONS[-1]
+    assert breaches("model_walk_forward", result.walk) == []
+    assert set(result.walk["session"]) == set(worlds.SESSIONS[SMALL.model.min_sessions :])
     assert result.oos.height == 5 * market[1].height == 5 * row["rows"]
     assert result.oos["path"].n_unique() == 5
     assert len(log.recorded("SIM_ES")) == len(CANDIDATES)
@@ -56,6 +58,7 @@ def test_two_trainings_are_the_same_bits(market, trained):
     again, _ = train(market, candidates=CANDIDATES)
     assert again.model.equals(trained[0].model)
     assert again.oos.equals(trained[0].oos)
+    assert again.walk.equals(trained[0].walk)
 
 
 def test_another_seed_is_another_model(market):

@@ -58,7 +58,7 @@ def test_every_table_is_an_asset_or_written_beside_one():
     assert set(nodes()) | beside == set(TABLES)
     assert beside - set(nodes()) == {
         "quarantine_ticks", "quarantine_dom", "model_oos", "session_gaps", "session_counts",
-        "horizon_returns", "regime_changes", "sampled_bar_thresholds",
+        "model_walk_forward", "horizon_returns", "regime_changes", "sampled_bar_thresholds",
         "model_interactions", "importance_stability", "prediction_reasons",
     }  # fmt: skip
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+import dagster as dg
 import pytest
 
 from zanzibar_assets.calendars import CLOSES, session_window, sessions_between
@@ -129,3 +130,23 @@ def test_without_features_or_a_model_there_is_nothing_to_do(desk):
     desk.note("trained_model", "SIM_ES")
     requests = desk.schedule("weekly_validation", at("2025-01-18 06:00", "UTC"))
     assert [r.partition_key for r in requests] == ["SIM_ES"]
+    tags = requests[0].tags
+    assert (tags["zanzibar/through"], tags["zanzibar/full_search"]) == ("2025-01-13", "true")
+    assert tags["zanzibar/force"] == "true"
+
+
+def test_trainings_are_off_until_turned_on(desk):
+    for name in ("nightly_retraining", "weekly_validation"):
+        assert desk.repository.get_schedule_def(name).default_status is dg.DefaultScheduleStatus.STOPPED
+    assert desk.repository.get_sensor_def("retrain_on_drift").default_status is dg.DefaultSensorStatus.STOPPED
+
+
+def test_the_weekly_training_searches_wider_and_nothing_else_changes(desk):
+    workspace = desk.workspace
+    nightly = workspace.training_config
+    assert nightly is workspace.config
+    workspace.full_search = True
+    weekly = workspace.training_config.model
+    assert weekly.search_trials == nightly.model.full_search_trials > nightly.model.search_trials
+    same = {"search_trials": nightly.model.search_trials}
+    assert weekly.model_copy(update=same) == nightly.model

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import polars as pl
 import pytest
@@ -25,11 +26,12 @@ class Home:
     def __init__(self, folder):
         self.lake, self.manifest = Lake(folder / "lake"), Manifest(Database(folder / "m.sqlite"))
 
-    def put(self, table, key, frame, inputs=()):
+    def put(self, table, key, frame, inputs=(), **notes):
         key = PartitionKey.parse(key)
         written = self.lake.write(table, key, 1, frame)
         found = tuple(InputRecord(t, k, self.manifest.state_of(t, k)) for t, k in inputs)
-        self.manifest.put(_record(table, key, written, found))
+        self.manifest.put(replace(_record(table, key, written, found), notes=notes))
+        return written.fingerprint
 
     def trace(self, identifier):
         return trace(
@@ -135,6 +137,35 @@ def test_a_blocked_order_from_an_unapproved_model_shows_its_prediction(home):
     assert "UNAPPROVED" in by_kind["order"].detail
     assert by_kind["evidence"].id == "model-1"
     assert "P(up) 0.6000 by model model-1" in by_kind["prediction"].detail
+
+
+def model_row(model_id: str) -> pl.DataFrame:
+    return pl.DataFrame({"model_id": [model_id]})
+
+
+@pytest.mark.parametrize("noted", [True, False])
+def test_a_champions_prediction_leads_to_its_own_training_and_not_to_the_newest(home, noted):
+    learnt = "SIM_ES|2025-01-03"
+    data = home.put("feature_matrix", learnt, pl.DataFrame({"x": [1.0]}))
+    notes = {"model_id": "model-1"} if noted else {}
+    reads = [("feature_matrix", learnt)]
+    champion = home.put("trained_model", "SIM_ES", model_row("model-1"), reads, through="2025-01-03", **notes)
+    home.put("feature_matrix", learnt, pl.DataFrame({"x": [2.0]}))  # corrected since
+    notes = {"model_id": "model-2"} if noted else {}
+    newest = home.put("trained_model", "SIM_ES", model_row("model-2"), reads, through="2025-01-03", **notes)
+    found = home.trace("int-9").chain
+    (model,) = [link for link in found if link.kind == "model"]
+    assert (model.id, model.fingerprint, model.source) == ("model-1", champion, "trained_model SIM_ES")
+    assert "trained through 2025-01-03" in model.detail
+    prints = {link.fingerprint for link in found if link.kind == "table"}
+    assert {champion, data} <= prints
+    assert newest not in prints
+
+
+def test_a_model_whose_training_is_not_known_says_so(home):
+    (model,) = [link for link in home.trace("int-9").chain if link.kind == "model"]
+    assert (model.id, model.fingerprint) == ("model-1", None)
+    assert "no training of it is known" in model.detail
 
 
 def test_steps_never_fall_along_the_partitions(home):

@@ -199,6 +199,29 @@ def test_a_model_in_use_holds_on_to_its_whole_history(tmp_path):
     assert fingerprints(releasable(book.history, 10**18, lambda r: False)) == ["b1", "b2", "m1"]
 
 
+def test_the_evidence_of_a_champion_holds_on_to_its_training_data(tmp_path):
+    book = Book(tmp_path)
+    for number in (1, 2, 3):  # three trainings on data that was corrected in between
+        book.put("feature_matrix", DAY, f"f{number}")
+        book.put("trained_model", "SIM_ES", f"m{number}", ("feature_matrix", "SIM_ES|<=2025-01-06"))
+        book.put("model_oos", "SIM_ES", f"o{number}", ("feature_matrix", "SIM_ES|<=2025-01-06"))
+        book.put("validation_report", "SIM_ES", f"v{number}", ("trained_model", "SIM_ES"))
+    first = [book.manifest.version(name).record for name in ("v1", "o1")]
+    freed = fingerprints(releasable(book.history, 10**18, lambda r: False, first))
+    assert freed == ["f2", "m2", "o2", "v2"]
+    assert "f1" in fingerprints(releasable(book.history, 10**18, lambda r: False))
+
+
+def test_what_a_current_prediction_was_made_from_stays(tmp_path):
+    book = Book(tmp_path)
+    book.put("feature_matrix", DAY, "f1")
+    book.put("predictions", DAY, "p1", ("feature_matrix", DAY))
+    book.put("feature_matrix", DAY, "f2")
+    assert fingerprints(releasable(book.history, 10**18, lambda r: False)) == []
+    book.put("predictions", DAY, "p2", ("feature_matrix", DAY))
+    assert fingerprints(releasable(book.history, 10**18, lambda r: False)) == ["f1", "p1"]
+
+
 def test_where_in_doubt_every_version_stays(tmp_path):
     book = Book(tmp_path)
     book.put("bars", DAY, "b1")

@@ -20,7 +20,7 @@ TRAINING_MODULES = ("ml.training", "ml.cross_validation", "ml.trials", "ml.store
     reads=["feature_matrix", "labels"],
     modules=TRAINING_MODULES,
     sections=["model"],
-    side_tables=["model_oos"],
+    side_tables=["model_oos", "model_walk_forward"],
     checks=["enough_history"],
     owner="team:quant",
     kinds=["lightgbm", "scikitlearn", "parquet"],
@@ -43,7 +43,7 @@ def trained_model(inputs: Inputs) -> Mapping[str, pl.DataFrame]:
     inputs.check(
         "enough_history", row["status"] == "trained", str(row["reason"] or "trained"), blocking=False
     )
-    return {"trained_model": trained.model, "model_oos": trained.oos}
+    return {"trained_model": trained.model, "model_oos": trained.oos, "model_walk_forward": trained.walk}
 
 
 @table_asset(

@@ -56,7 +56,8 @@ def validation_report(inputs: Inputs) -> pl.DataFrame:
     inputs.through = model["trained_through"].item() or inputs.through
     market = Market(name, inputs.through_session("bars"), inputs.through_session("regimes"))
     trials = StoredTrials(inputs.workspace.trial_rows()).recorded(name)
-    report = validate_model(model, inputs.read("model_oos"), trials, inputs.config, market)
+    walk = inputs.optional("model_walk_forward")
+    report = validate_model(model, inputs.read("model_oos"), trials, inputs.config, market, walk)
     for gate, passed, detail in gate_results(report):
         inputs.check(gate, passed, detail, blocking=False)
     verdict, reason = report["verdict"][0], report["verdict_reason"][0]
