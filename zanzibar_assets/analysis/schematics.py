@@ -7,8 +7,8 @@ another question, answered here in retrospect: one row a schematic, known at the
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
@@ -32,11 +32,24 @@ TRENDS: Final = ("markup", "markdown")
 
 @dataclass(slots=True)
 class Schematic:
-    """Rows of one schematic, from its first climax on."""
+    """Rows of one schematic, from its first climax on.
+
+    ``outcome``: trend (it ran its course), failed, or open while it runs.
+    """
 
     rows: list[Row] = field(default_factory=list)
     climax: Row | None = None
     outcome: str = "open"
+
+    def add(self, row: Row) -> None:
+        """Take the next row, which may end it."""
+        self.rows.append(row)
+        if row.kind in CLIMAXES:
+            self.climax = row
+        if row.kind in TRENDS:
+            self.outcome = "trend"
+        elif row.attrs["phase"] is None:
+            self.outcome = "failed"
 
     @property
     def path(self) -> str:
@@ -48,32 +61,47 @@ class Schematic:
         return next((row for row in reversed(self.rows) if row.kind in kinds), None)
 
 
+class SchematicFold:
+    """Schematics of one machine's rows as they come; what is held is the one that still runs."""
+
+    def __init__(self) -> None:
+        self.now: Schematic | None = None
+
+    def feed(self, rows: Iterable[Row]) -> list[Schematic]:
+        """Schematics that new rows end, each in the order in which the machine gave them."""
+        ended: list[Schematic] = []
+        for row in rows:
+            if row.kind in PRELIMINARY:
+                continue
+            if self.now is None and row.kind in CLIMAXES:
+                self.now = Schematic()
+            if self.now is None:
+                continue  # the rows at hand begin in the middle of a schematic
+            self.now.add(row)
+            if self.now.outcome != "open":
+                ended.append(self.now)
+                self.now = None
+        return ended
+
+    def snapshot(self) -> list[dict[str, Any]]:
+        """Rows of the schematic that runs, for JSON."""
+        return [] if self.now is None else [asdict(row) for row in self.now.rows]
+
+    def restore(self, saved: Iterable[Mapping[str, Any]]) -> SchematicFold:
+        """This new fold, going on where a snapshot was taken."""
+        self.feed(_row(row) for row in saved)
+        return self
+
+
+def _row(saved: Mapping[str, Any]) -> Row:
+    return Row(**{**saved, "ref": None if saved["ref"] is None else _row(saved["ref"])})
+
+
 def schematics(rows: Iterable[Row]) -> list[Schematic]:
-    """Schematics of one machine's rows, each in the order in which the machine gave them.
-
-    ``outcome``: trend (it ran its course), failed, or open where the rows end before it does.
-    """
-    found: list[Schematic] = []
-    for row in rows:
-        if row.kind in PRELIMINARY:
-            continue
-        if row.kind in CLIMAXES and not (found and _goes_on(found[-1])):
-            found.append(Schematic())
-        if not found:
-            continue  # the rows at hand begin in the middle of a schematic
-        now = found[-1]
-        now.rows.append(row)
-        if row.kind in CLIMAXES:
-            now.climax = row
-        if row.kind in TRENDS:
-            now.outcome = "trend"
-        elif row.attrs["phase"] is None:
-            now.outcome = "failed"
-    return found
-
-
-def _goes_on(schematic: Schematic) -> bool:
-    return schematic.outcome == "open"
+    """Schematics of one machine's rows; the last is open where the rows end before it does."""
+    fold = SchematicFold()
+    ended = fold.feed(rows)
+    return ended if fold.now is None else [*ended, fold.now]
 
 
 def build_wyckoff_schematics(

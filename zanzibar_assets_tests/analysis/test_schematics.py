@@ -1,15 +1,20 @@
 from __future__ import annotations
 
+import json
+from itertools import pairwise
+
 import numpy as np
 import polars as pl
+import pytest
 from polars.testing import assert_frame_equal
 
 from zanzibar_assets.analysis.engine import Row
-from zanzibar_assets.analysis.schematics import build_wyckoff_schematics, schematics
+from zanzibar_assets.analysis.schematics import SchematicFold, build_wyckoff_schematics, schematics
 from zanzibar_assets.analysis.wyckoff import build_wyckoff_events
 from zanzibar_assets.contracts.registry import empty
 from zanzibar_assets_tests.analysis.laws import assert_conforms
 from zanzibar_assets_tests.analysis.structure_stack import CONFIG
+from zanzibar_assets_tests.analysis.structure_streams import rows_of
 from zanzibar_assets_tests.builders.bar_walks import (
     CRYPTO,
     DAY,
@@ -46,6 +51,24 @@ def test_a_break_that_falls_back_to_phase_b_is_not_the_end():
 
 def test_rows_that_begin_in_the_middle_of_a_schematic_make_none():
     assert schematics(_rows(("st", "B"), ("sow", None))) == []
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("machine", ["accumulation", "distribution"])
+def test_rows_in_any_blocks_give_the_same_schematics(machine, seed):
+    """The state goes through JSON text at every border, and is no more than the schematic that runs."""
+    both = rows_of("wyckoff_2", schematic_walk(seed, 900))
+    rows = [row for row in both if row.attrs["schematic"] == machine]
+    whole = schematics(rows)
+    assert len(whole) > 2
+    rng = np.random.default_rng(seed)
+    fold, said = SchematicFold(), []
+    for start, end in pairwise([0, *np.sort(rng.integers(0, len(rows), 30)).tolist(), len(rows)]):
+        said += fold.feed(rows[start:end])
+        saved = fold.snapshot()
+        assert len(saved) == (0 if fold.now is None else len(fold.now.rows))
+        fold = SchematicFold().restore(json.loads(json.dumps(saved)))
+    assert [*said, *([fold.now] if fold.now else [])] == whole
 
 
 def _bars(seed=3, n=900, day=0):

@@ -61,6 +61,23 @@ def test_every_prefix_of_the_session_gives_the_rows_known_by_then(days):
             assert_frame_equal(part[table], whole[table].filter(pl.col("known_at") <= until))
 
 
+@pytest.mark.parametrize("days", [0, 2])
+def test_what_growing_sessions_add_is_the_whole_in_its_order(days):
+    """Tables made anew from the bars so far: the rows known since the cut before, put together."""
+    frames, bars, events, whole = _market(days)
+    cuts = np.sort(np.random.default_rng(10 + days).integers(1, bars.height, 12)).tolist()
+    said, since = {table: [] for table in TABLES}, bars["event_ts"][0]
+    for cut in [*cuts, bars.height]:
+        part, until = build_all(frames, bars.head(cut), events), bars["known_at"][cut - 1]
+        for table in TABLES:
+            first = cut == cuts[0]
+            new = (pl.col("known_at") <= until) & (pl.lit(first) | (pl.col("known_at") > since))
+            said[table].append(part[table].filter(new))
+        since = until
+    for table in TABLES:
+        assert_frame_equal(pl.concat(said[table]), whole[table])
+
+
 def test_no_bars_give_the_typed_empty_tables():
     frames, bars, events, _ = _market(2)
     for table, frame in build_all(frames, bars.head(0), events).items():

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
-from zanzibar_assets.analysis.timeframes import higher_bars
+from zanzibar_assets.analysis.timeframes import HigherStream, higher_bars
 from zanzibar_assets.analysis.windows import BarBlock
+from zanzibar_assets_tests.analysis.structure_streams import fresh, resumed, table_of
 from zanzibar_assets_tests.builders.bar_walks import FIRST_MONDAY, SECOND, walk
 
 MINUTE = 60 * SECOND
@@ -78,3 +82,30 @@ def test_facts_joined_as_of_known_at_do_not_change_and_a_join_on_the_event_time_
 
 def test_no_bars_make_no_higher_bars():
     assert len(_five(walk(1, 0))) == 0
+
+
+@pytest.mark.parametrize("name", ["close", "sweeps"])
+@pytest.mark.parametrize("seed", range(4))
+def test_a_stream_of_longer_bars_in_any_blocks_gives_the_batch(name, seed):
+    """Minutes without trades, sessions that end within a span, a state of JSON text at every border."""
+    rng = np.random.default_rng(seed)
+    opens, closes = _stamps(900)
+    keep = np.flatnonzero((rng.random(900) > 0.2) & (np.arange(900) // 37 % 5 != 2))
+    block = BarBlock.of(walk(seed, len(keep)), (keep // 301).tolist())
+    opens, closes = opens[keep], closes[keep]
+    whole = higher_bars(block, opens, closes, 300)
+    stream, engine, found, rows = HigherStream(300), fresh(name), [], []
+    for start, end in pairwise([0, *np.sort(rng.integers(0, len(keep), 60)).tolist(), len(keep)]):
+        longer = stream.feed(block.part(start, end), opens[start:end], closes[start:end])
+        found.append(longer)
+        rows.append(engine.feed(longer.block))
+        saved = json.dumps(stream.snapshot())
+        assert len(saved) < 1_500, "no more than the running span"
+        stream, engine = HigherStream(300).restore(json.loads(saved)), resumed(engine)
+    for field in ("opens_us", "closes_us", "first_idx", "known_idx"):
+        said = np.concatenate([getattr(longer, field) for longer in found])
+        assert np.array_equal(said, getattr(whole, field)), field
+    for field in ("ohlc", "volume", "sessions"):
+        said = np.concatenate([getattr(longer.block, field) for longer in found], axis=-1)
+        assert np.array_equal(said, getattr(whole.block, field)), field
+    assert np.array_equal(np.concatenate(rows, axis=1), table_of(name, whole.block))
