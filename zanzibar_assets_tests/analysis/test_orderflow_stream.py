@@ -103,7 +103,7 @@ def session(name):
         ticks, dom = busy_session(1, 1_500, 1_500, W)
         dom = dom.with_columns(snapshot=pl.int_range(pl.len()) % 40 == 7)
     elif name == "tiny":
-        ticks, dom = busy_session(2, 120, 150, window(hours=0.5))
+        ticks, dom = busy_session(2, 70, 80, window(hours=0.3))
     elif name == "random":
         ticks, dom = random_ticks(1, 600, W), random_book(2, 900, W)
     elif name == "quiet":
@@ -111,7 +111,7 @@ def session(name):
     else:
         ticks, dom = random_records(5, 90, W), NO_BOOK
     instrument = BTC_BARS if name == "records" else ES
-    within = window(hours=0.5) if name == "tiny" else W
+    within = window(hours=0.3) if name == "tiny" else W
     return ticks, dom, within, instrument, tables(ticks, dom, within, instrument)
 
 
