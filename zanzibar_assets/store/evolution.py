@@ -18,7 +18,7 @@ from zanzibar_assets.contracts.registry import TABLES, conform
 from zanzibar_assets.errors import StaleInput, StoreError
 
 if TYPE_CHECKING:
-    from zanzibar_assets.store.manifest import PartitionRecord
+    from zanzibar_assets.store.manifest import Manifest, PartitionRecord
     from zanzibar_assets.store.partition_store import PartitionStore
 
 Migration = Callable[[pl.DataFrame], pl.DataFrame]
@@ -111,12 +111,16 @@ def load_where_possible(store: PartitionStore, record: PartitionRecord) -> pl.Da
     return load_as_stored(store, record)
 
 
-def is_stored(store: PartitionStore, record: PartitionRecord) -> bool:
+def is_stored(manifest: Manifest, store: PartitionStore, record: PartitionRecord) -> bool:
     """Whether the bytes of a record, current or replaced, are still there."""
     table, key, version, fingerprint = record.table, record.key, record.schema_version, record.fingerprint
     if fingerprint is None:
         return False
-    return store.exists(table, key, version, fingerprint) or fingerprint in store.kept(table, key, version)
+    if fingerprint in store.kept(table, key, version):
+        return True
+    now = manifest.get(table, key)
+    replaced = now is None or now.fingerprint not in (None, fingerprint)  # a blocked build moves no bytes
+    return not replaced and store.exists(table, key, version, fingerprint)
 
 
 def load_as_stored(store: PartitionStore, record: PartitionRecord) -> pl.DataFrame:

@@ -142,7 +142,7 @@ def _require_stored(workspace: Workspace, made: InputRecord) -> None:
 
 def _require_bytes(workspace: Workspace, record: PartitionRecord) -> None:
     version, stored = record.schema_version, record.fingerprint or ""
-    if not is_stored(workspace.lake, record):
+    if not is_stored(workspace.manifest, workspace.lake, record):
         raise _gone(f"{record.table} {record.key}", stored)
     reason = obstacle(record.table, version)
     if reason is not None:

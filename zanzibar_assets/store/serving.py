@@ -72,7 +72,7 @@ def require_evidence(workspace: Workspace, model: RegisteredModel) -> None:
     for table, fingerprint in named:
         key = PartitionKey(model.instrument)
         found = workspace.manifest.version(fingerprint, table, key)
-        if found is None or not is_stored(workspace.lake, found.record):
+        if found is None or not is_stored(workspace.manifest, workspace.lake, found.record):
             raise MissingInput(
                 f"the {table} of {model.model_id} is not stored any more: nobody could check its promotion",
                 expected=f"{table} {key} at {fingerprint}",

@@ -6,10 +6,13 @@ import polars as pl
 import pytest
 
 from zanzibar_assets.contracts.registry import breaches, conform, empty
+from zanzibar_assets.errors import MissingInput
+from zanzibar_assets.store.housekeeping import champions_evidence
 from zanzibar_assets.store.inputs import Inputs
 from zanzibar_assets.store.keys import PartitionKey
 from zanzibar_assets.store.manifest import PartitionRecord
-from zanzibar_assets.store.serving import enlist, registry_of, serving_model, standing
+from zanzibar_assets.store.serving import enlist, registry_of, require_evidence, serving_model, standing
+from zanzibar_assets.store.versions import History, forget, releasable
 from zanzibar_assets.vocabulary import Verdict
 
 KEY = PartitionKey("SIM_ES")
@@ -82,6 +85,27 @@ def test_rollback_brings_the_earlier_model_back_bit_for_bit(workspace):
     registry.rollback("SIM_ES", "ann", "it loses")
     served = serving_model(Inputs(workspace, PartitionKey("SIM_ES", "2025-01-09")))
     assert served.equals(model_frame("a"))
+
+
+def test_pruning_leaves_every_champion_its_evidence_and_names_challengers_that_lost_theirs(workspace):
+    registry = registry_of(workspace)
+    for number, name in enumerate("abcd"):
+        train(workspace, name, "promote", 0.5 + number / 10)
+        workspace.clock_us.now_us += 10
+        if name in "ac":
+            registry.promote(name, "ann", "good")
+    history = History.of(workspace.manifest)
+    evidence = champions_evidence(workspace, history)
+    assert {r.table for r in evidence} == {"validation_report", "model_oos"}
+    assert len(evidence) == 4, "of a, who was champion before c, too"
+    forget(workspace.lake, releasable(history, workspace.clock_us() + 1, lambda r: False, evidence))
+    for name in "acd":
+        require_evidence(workspace, registry.get(name))
+    with pytest.raises(MissingInput, match="of b is not stored any more"):
+        require_evidence(workspace, registry.get("b"))
+    registry.rollback("SIM_ES", "ann", "it loses")
+    report, oos = enlist(Inputs(workspace, KEY), lambda row, oos, report: {})
+    assert (report["model_id"].item(), oos["prediction"].item()) == ("a", 0.5)
 
 
 @pytest.mark.parametrize("verdict", ["reject", "hold"])
