@@ -152,9 +152,11 @@ class ModelInteractions(Frame):
 class ImportanceStability(Frame):
     """Does importance hold? One row a part: a fold's refitted model, or a third of the time.
 
-    ``rank_correlation``: Spearman of the part's mean |contribution| of every feature with the other parts'
-    of its kind, mean over them, and the ``lowest``; null when a part leans on nothing. ``shared_top``: the
-    share of the model's ten most important features that are among the part's ten.
+    ``rank_correlation``: Spearman of the part's mean |contribution| of all features with the other parts'
+    of its kind, mean over them, and the ``lowest``; null when a part leans on nothing. Features that two
+    parts both leave out tie and count as agreement, so ``overlap`` stands beside it: the importance in
+    common, each part's summing to 1, mean over the others. ``shared_top``: the share of the model's ten
+    most important features that are among the part's ten.
     """
 
     model_id: str
@@ -165,6 +167,7 @@ class ImportanceStability(Frame):
     last_session: str
     rank_correlation: pl.Float64 = pa.Field(nullable=True, ge=-1, le=1)
     lowest: pl.Float64 = pa.Field(nullable=True, ge=-1, le=1)
+    overlap: pl.Float64 = pa.Field(ge=0, le=1)
     shared_top: pl.Float64 = pa.Field(ge=0, le=1)
 
 

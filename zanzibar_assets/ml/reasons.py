@@ -23,9 +23,13 @@ def prediction_reasons(
     Those are all that can become signals. Each bar has its ``NAMED_REASONS`` largest contributions by
     size (ties by name) and one row for the rest; every row comes from its own bar's features alone.
     """
-    fitted = fitted_model(model) if model.height else None
     side = positions(predictions["prediction"].to_numpy(), config.model.trade_threshold)
-    spoken = predictions.filter(pl.Series(side != 0, dtype=pl.Boolean))
+    return reasons_of(model, features, predictions.filter(pl.Series(side != 0, dtype=pl.Boolean)))
+
+
+def reasons_of(model: pl.DataFrame, features: pl.DataFrame, spoken: pl.DataFrame) -> pl.DataFrame:
+    """PredictionReasons of every row of a Predictions frame, whatever it says."""
+    fitted = fitted_model(model) if model.height else None
     if fitted is None or spoken.is_empty():
         return empty("prediction_reasons")
     names = np.asarray(sorted(feature_names(model)))

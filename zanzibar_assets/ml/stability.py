@@ -102,6 +102,7 @@ def _rows(
                 "last_session": sessions[int(own[-1])],
                 "rank_correlation": float(np.mean(known)) if complete else None,
                 "lowest": min(known) if complete else None,
+                "overlap": float(np.mean([_overlap(part, o) for at, o in enumerate(parts) if at != number])),
                 "shared_top": len(leading & _top(part)) / max(len(leading), 1),
             }
         )
@@ -115,7 +116,14 @@ def _top(importance: Floats) -> set[int]:
 
 
 def _agreement(one: Floats, other: Floats) -> float | None:
-    """Spearman's correlation; None where either leans on nothing."""
+    """Spearman's correlation over all features; None where either leans on nothing."""
     if one.max() <= 0 or other.max() <= 0:
         return None
     return float(np.clip(rank_ic(one, other), -1.0, 1.0))
+
+
+def _overlap(one: Floats, other: Floats) -> float:
+    """Importance that two parts have in common, each summing to 1; 0 where either leans on nothing."""
+    if one.sum() <= 0 or other.sum() <= 0:
+        return 0.0
+    return float(min(np.minimum(one / one.sum(), other / other.sum()).sum(), 1.0))

@@ -45,6 +45,7 @@ MODEL_TABLES = (
     "trained_model",
     "model_explanation",
     "validation_report",
+    "model_report",
     "volatility_forecast",
     "risk_parameters",
 )

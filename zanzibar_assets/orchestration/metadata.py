@@ -114,10 +114,17 @@ def _hit_rate_page(key: PartitionKey) -> str:
     return page_name(str(key.instrument))
 
 
+def _model_page(key: PartitionKey) -> str:
+    from zanzibar_assets.reporting.model_page import page_name
+
+    return page_name(str(key.instrument))
+
+
 PAGES: dict[str, Callable[[PartitionKey], str]] = {
     "session_chart": _chart_page,
     "session_report": _report_page,
     "event_hit_rates": _hit_rate_page,
+    "model_report": _model_page,
 }
 """Table -> name of a partition's page under the reports folder."""
 
@@ -134,6 +141,10 @@ def plot_metadata(table: str, frame: pl.DataFrame | None) -> dict[str, Any]:
         minutes = sorted(frame["horizon_minutes"].unique())[-1]
         chart = edge_chart(frame, minutes, f"{minutes} minutes later")
         picture = plots.markdown_image(chart, sentence(frame))
+    elif table == "model_explanation":
+        from zanzibar_assets.reporting.explanation_plots import importance_chart
+
+        picture = plots.markdown_image(importance_chart(frame), "mean contribution of the leading features")
     elif table == "session_chart":
         picture = plots.markdown_image(plots.known_sketch(frame), "what was drawn, when it could be known")
     elif table == "bars":
@@ -144,7 +155,7 @@ def plot_metadata(table: str, frame: pl.DataFrame | None) -> dict[str, Any]:
     return {"plot": dg.MetadataValue.md(picture)}
 
 
-DRAWN = ("bars", "event_hit_rates", "session_chart")
+DRAWN = ("bars", "event_hit_rates", "model_explanation", "session_chart")
 """Tables with a picture of their own."""
 HISTOGRAMS = {
     "clean_ticks": ("size", "trade size (lots)"),

@@ -11,6 +11,7 @@ from zanzibar_assets.reporting.chart_page import shared_name
 
 CHART = re.compile(r"^session_chart-([A-Z][A-Z0-9_]*)-(\d{4}-\d{2}-\d{2})\.html$")
 HIT_RATES = re.compile(r"^hit_rates-([A-Z][A-Z0-9_]*)\.html$")
+MODEL = re.compile(r"^model-([A-Z][A-Z0-9_]*)\.html$")
 SESSION = re.compile(r"^\d{4}-\d{2}-\d{2}$")
 PAGE = Template(
     """<!doctype html>
@@ -50,6 +51,10 @@ def render_index(reports: Path) -> str:
     if worth:
         links = ", ".join(f'<a href="hit_rates-{name}.html">{name}</a>' for name in worth)
         body.append(f"<p>What events were worth: {links}</p>")
+    models = [found[1] for name in names if (found := MODEL.match(name))]
+    if models:
+        links = ", ".join(f'<a href="model-{name}.html">{name}</a>' for name in models)
+        body.append(f"<p>Models and what they proved: {links}</p>")
     return PAGE.substitute(style=shared_name("chart.css"), body="\n".join(body))
 
 

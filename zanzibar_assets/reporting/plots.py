@@ -98,16 +98,33 @@ def canvas(
     grid: Any = figure.subplots(rows, 1, sharex=True, squeeze=False, gridspec_kw={"height_ratios": ratios})
     found: list[Axes] = [row[0] for row in grid]
     for axes in found:
-        axes.set_facecolor(theme.ground)
-        axes.tick_params(colors=theme.ink, labelsize=8)
-        for spine in axes.spines.values():
-            spine.set_color(theme.faint)
+        style(axes, theme)
     if rows > 1:
         untyped: Any = dates
         locator = untyped.AutoDateLocator()
         found[-1].xaxis.set_major_locator(locator)
         found[-1].xaxis.set_major_formatter(untyped.ConciseDateFormatter(locator))
     return figure, found
+
+
+def panels(width: float, height: float, theme: Theme, columns: int) -> tuple[Figure, list[Axes]]:
+    """Figure in a theme's colours with axes side by side."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), dpi=DOTS_PER_INCH, facecolor=theme.ground, layout="constrained")
+    grid: Any = figure.subplots(1, columns, squeeze=False)
+    found: list[Axes] = list(grid[0])
+    for axes in found:
+        style(axes, theme)
+    return figure, found
+
+
+def style(axes: Axes, theme: Theme) -> None:
+    """Ground, ticks and spines in a theme's colours."""
+    axes.set_facecolor(theme.ground)
+    axes.tick_params(colors=theme.ink, labelsize=8)
+    for spine in axes.spines.values():
+        spine.set_color(theme.faint)
 
 
 def png(figure: Figure) -> bytes:

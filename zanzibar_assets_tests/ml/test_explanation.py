@@ -6,6 +6,7 @@ import pytest
 
 from zanzibar_assets.contracts.registry import breaches, empty
 from zanzibar_assets.errors import ModelError
+from zanzibar_assets.ml import stability
 from zanzibar_assets.ml.dataset import assemble, feature_array
 from zanzibar_assets.ml.estimators import CANDIDATES, LIGHTGBM, Candidate, fit
 from zanzibar_assets.ml.explanation import MOST_PAIRS, explain_interactions, explain_model, sampled
@@ -29,6 +30,16 @@ def market():
 def model(request, market):
     log = MemoryTrialLog()
     return train_model(*market, worlds.instrument(), SMALL, log, candidates=[request.param]).model
+
+
+def test_parts_that_lean_on_other_features_have_nothing_in_common():
+    one, other = np.array([0.5, 0.5, 0.0, 0.0]), np.array([0.0, 0.0, 3.0, 1.0])
+    assert stability._overlap(one, other) == 0.0
+    assert stability._overlap(one, 7.0 * one) == 1.0
+    assert stability._overlap(one, np.array([1.0, 0.0, 0.0, 1.0])) == 0.5
+    assert stability._agreement(one, other) < 0
+    assert stability._agreement(one, 2.0 * one) == 1.0
+    assert stability._agreement(one, np.zeros(4)) is None
 
 
 @pytest.fixture
@@ -118,6 +129,8 @@ def test_a_planted_feature_stays_important_over_folds_and_time(market, model):
     assert breaches("importance_stability", found) == []
     assert found.group_by("kind").len().sort("kind").rows() == [("fold", 6), ("period", 3)]
     assert found["shared_top"].min() > 0
+    assert found["overlap"].min() > 0
+    assert found.filter(pl.col("kind") == "period")["overlap"].min() > 0.5
     assert found["rank_correlation"].min() > 0
     assert (found["lowest"] <= found["rank_correlation"] + 1e-12).all()
     assert found.equals(importance_stability(model, *market, SMALL))

@@ -63,3 +63,37 @@ def validation_report(inputs: Inputs) -> pl.DataFrame:
     verdict, reason = report["verdict"][0], report["verdict_reason"][0]
     inputs.check("model_may_trade", verdict == "promote", f"{verdict}: {reason}", blocking=False)
     return report
+
+
+@table_asset(
+    reads=["validation_report", "model_explanation", "trained_model", "feature_matrix"],
+    modules=["reporting.model_page", "reporting.model_record", "reporting.page", "ml.stored_trials"],
+    sections=["model", "gate"],
+    owner="team:quant",
+    kinds=["html", "matplotlib", "parquet"],
+)
+def model_report(inputs: Inputs) -> pl.DataFrame:
+    """The model on one page: verdict, gates, curves, calibration, trials against luck, what it leans on."""
+    from zanzibar_assets.ml.stored_trials import StoredTrials
+    from zanzibar_assets.reporting.model_page import model_report as report_row
+    from zanzibar_assets.reporting.model_page import page_name, render_model_page
+    from zanzibar_assets.reporting.model_record import ModelFrames
+    from zanzibar_assets.reporting.page import write_page
+
+    name, model = inputs.instrument.id, inputs.read("trained_model")
+    inputs.through = model["trained_through"].item() or inputs.through
+    frames = ModelFrames(
+        model,
+        inputs.read("model_oos"),
+        inputs.read("validation_report"),
+        inputs.read("model_explanation"),
+        inputs.read("model_interactions"),
+        inputs.read("importance_stability"),
+        inputs.through_session("feature_matrix"),
+    )
+    trials = StoredTrials(inputs.workspace.trial_rows()).recorded(name)
+    page = render_model_page(frames, trials, name, inputs.config, simulated=inputs.simulated)
+    write_page(page, inputs.config.reports_dir / page_name(name))
+    found = report_row(frames, trials)
+    inputs.notes["finding"] = found["finding"][0]
+    return found
