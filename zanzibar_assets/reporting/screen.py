@@ -78,6 +78,8 @@ def _stopped(summary: RunSummary) -> list[RenderableType]:
 
 
 def _stages(summary: RunSummary) -> RenderableType:
+    from rich.text import Text
+
     table = _grid("stage", ">partitions", ">rows", ">built", ">up to date", ">stopped", "tables")
     for stage, members in groupby(summary.tables, key=lambda t: t.stage):
         own = list(members)
@@ -89,7 +91,7 @@ def _stages(summary: RunSummary) -> RenderableType:
             str(sum(t.built for t in own)),
             str(sum(t.up_to_date for t in own)),
             str(stopped) if stopped else "-",
-            ", ".join(t.table for t in own),
+            Text(", ".join(t.table for t in own), no_wrap=True, overflow="ellipsis"),
         )
     return table
 
@@ -135,6 +137,8 @@ def _orders_title(summary: RunSummary) -> str:
 
 
 def _orders(summary: RunSummary) -> RenderableType:
+    from rich.text import Text
+
     table = _grid("when (UTC)", "symbol", "side", ">lots", ">price", "state", ">deal", ">result", "marks")
     results = _results(summary.fills)
     for row in summary.orders[-MOST_ROWS:]:
@@ -142,8 +146,8 @@ def _orders(summary: RunSummary) -> RenderableType:
         why = row["state"] if row["state"] == "filled" else f"{row['state']}: {row['gate'] or row['reason']}"
         table.add_row(
             _time(row["decided_at"]), row["mt5_symbol"], DIRECTION[row["dir"]], f"{row['volume_lots']:.2f}",
-            "-" if price is None else f"{price:,.2f}", why, str(row["deal_ticket"] or "-"),
-            results.get(row["intent_id"], "-"), marks(row),
+            "-" if price is None else f"{price:,.2f}", Text(why, no_wrap=True, overflow="ellipsis"),
+            str(row["deal_ticket"] or "-"), results.get(row["intent_id"], "-"), marks(row),
         )  # fmt: skip
     return _with_earlier(table, len(summary.orders))
 
@@ -190,10 +194,11 @@ def _grid(*columns: str) -> Table:
     table.title_justify = "left"
     for name in columns:
         right = name.startswith(">")
-        wraps = name == "tables"
+        # Of a table that is too wide rich shrinks the columns that may wrap: the last words alone give way.
+        shrinks = name in ("tables", "state")
         table.add_column(
-            name.lstrip(">"), justify="right" if right else "left", no_wrap=True,
-            overflow="ellipsis" if wraps or name == "state" else "fold",
+            name.lstrip(">"), justify="right" if right else "left", no_wrap=not shrinks,
+            overflow="ellipsis" if shrinks else "fold",
         )  # fmt: skip
     return table
 

@@ -44,6 +44,12 @@ def test_everything_fits_one_screen(width):
     assert max(len(line) for line in lines) <= width
 
 
+@pytest.mark.parametrize("width", [80, 100, 120])
+def test_the_first_column_names_its_stage_however_narrow_the_screen(width):
+    words = {line.split(" ")[0] for line in printed(full_summary(), width).splitlines()}
+    assert {contract.stage.value for contract in TABLES.values()} <= words
+
+
 def test_the_verdict_comes_first():
     lines = [line for line in printed(full_summary()).splitlines() if line.strip()]
     assert lines[0].startswith(
