@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from zanzibar_assets.reporting.labels import fate
 from zanzibar_assets.reporting.trace import Link
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def _describe(kind: str, row: dict[str, Any]) -> str:
         case "order":
             text = f"{side} {row['volume_lots']:g} {row['mt5_symbol']}, {row['state']}: {row['reason']}"
         case "signal":
-            text = f"{side} {row['instrument']}, {row['status']}: {row['reason']}"
+            text = f"{side} {row['instrument']}, {fate(row)}"
         case "raw_signal":
             text = f"{side} {row['instrument']} at {row['entry']:g} from {row['source']}"
         case "bar":

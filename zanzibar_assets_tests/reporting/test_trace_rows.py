@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 
 from zanzibar_assets.errors import StoreError
+from zanzibar_assets.reporting.trace_links import Found, row_link
 from zanzibar_assets.reporting.trace_rows import trace
 from zanzibar_assets.store.database import Database
 from zanzibar_assets.store.keys import PartitionKey
@@ -184,3 +185,10 @@ def test_an_identifier_in_two_sessions_takes_the_newest_and_says_so(home):
 def test_what_nothing_carries_is_refused_with_what_is_expected(home, identifier):
     with pytest.raises(StoreError, match="a deal or order ticket"):
         home.trace(identifier)
+
+
+def test_a_signal_says_its_status_once():
+    kept = {**frames.signal(6), "reason": "kept: approved model"}
+    link = row_link(Found("signal", frames.record("signals", "2025-01-06"), kept), 0)
+    assert "kept: approved model" in link.detail
+    assert "kept: kept" not in link.detail
