@@ -145,10 +145,18 @@ def _peer_figure(quotes: Quotes, ours_each: float, python: Path | None) -> Figur
         except (OSError, subprocess.TimeoutExpired) as error:
             return Figure(what, ours_each * 1e6, "s", peer, None, f"the peer did not run: {error}")
     if done.returncode:
-        return Figure(what, ours_each * 1e6, "s", peer, None, f"the peer failed: {done.stderr[-300:]}")
+        return Figure(what, ours_each * 1e6, "s", peer, None, why_not(done.stderr, python))
     found = json.loads(done.stdout.strip().splitlines()[-1])
     each = float(found["median_seconds"]) / int(found["quotes"])
     return Figure(what, ours_each * 1e6, "s", peer, each * 1e6, "list of quote objects in, list out")
+
+
+def why_not(said: str, python: Path) -> str:
+    """Why the peer gave no figure, in one sentence: that it is not installed, or the error's last line."""
+    last = next((line.strip() for line in reversed(said.splitlines()) if line.strip()), "it said nothing")
+    if last.startswith("ModuleNotFoundError"):
+        return f"{python} has no orderflow-metrics: install it there, or name another with --peer-python"
+    return f"the peer failed: {last}"
 
 
 def _trade_figures(clean: CleanSession, seed: int, say: Callable[[str], None]) -> list[Figure]:

@@ -1,11 +1,14 @@
 import json
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import polars as pl
 from click.testing import CliRunner
 
 from zanzibar_assets.analysis._book_kernels import flow_and_sums
-from zanzibar_assets.benchmarks.orderflow import QUOTE, numpy_flow, polars_flow
+from zanzibar_assets.benchmarks.orderflow import PEER_SCRIPT, QUOTE, numpy_flow, polars_flow, why_not
 from zanzibar_assets.commands.bench import command
 
 
@@ -21,6 +24,23 @@ def test_orderflow_reports_rates_limits_and_every_table():
     assert named["trades_in_all_cpu"]["wanted"] == named["session_second_round"]["wanted"] == 1.0
     tables = {what.removeprefix("session: ") for what in named if what.startswith("session: ")}
     assert {"liquidity_features", "orderflow_events", "anchored_vwap", "smc_events"} < tables
+
+
+def test_an_interpreter_without_the_peer_gives_one_plain_sentence(tmp_path):
+    hidden = tmp_path / "orderflow_metrics.py"
+    hidden.write_text("raise ModuleNotFoundError(\"No module named 'orderflow_metrics'\")\n")
+    quotes = tmp_path / "quotes.npz"
+    np.savez(quotes, **{name: np.ones(3) for name in QUOTE})
+    done = subprocess.run(
+        [sys.executable, str(PEER_SCRIPT), str(quotes), "1"],
+        capture_output=True, text=True, check=False, env={"PYTHONPATH": str(tmp_path)},
+    )  # fmt: skip
+    assert done.returncode
+    assert "Traceback" in done.stderr
+    assert why_not(done.stderr, Path("other/python")) == (
+        "other/python has no orderflow-metrics: install it there, or name another with --peer-python"
+    )
+    assert why_not("Traceback:\n  line 3\nValueError: odd\n", Path("p")) == "the peer failed: ValueError: odd"
 
 
 def test_the_kernel_and_the_formulas_beside_it_agree_on_thousands_of_series():
