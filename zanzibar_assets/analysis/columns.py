@@ -28,6 +28,7 @@ from zanzibar_assets.analysis.kinds import (
     WIDTH,
 )
 from zanzibar_assets.analysis.wyckoff_rules import PHASES
+from zanzibar_assets.errors import ContractError
 
 FLAGGED = frozenset({"bos", "choch", "fvg", "ob"})
 COUNTED = frozenset({"pool", "pool_taken"})
@@ -162,3 +163,15 @@ class EngineState:
         for name in self.arrays:
             held = saved[name]
             self.arrays[name] = np.array(held["values"], dtype=np.int64).reshape(held["shape"])
+
+
+def refuse_other(saved: Mapping[str, Any], state_format: int, params_hash: str) -> None:
+    """Raise ContractError unless a snapshot is of this format and of these parameters."""
+    expected, got = (state_format, params_hash), (saved.get("format"), saved.get("params_hash"))
+    if got != expected:
+        raise ContractError(
+            "the snapshot belongs to other parameters",
+            expected=f"format and parameter hash {expected}",
+            got=f"{got}",
+            action="feed the stream its bars from the start",
+        )

@@ -206,11 +206,12 @@ class OrderflowStream:
 
     def restore(self, saved: Mapping[str, Any]) -> OrderflowStream:
         """This new stream, going on where a snapshot was taken; refuses one of other inputs."""
-        if (saved["format"], saved["mark"]) != (STATE_FORMAT, self.mark):
+        got = (saved.get("format"), saved.get("mark"))
+        if got != (STATE_FORMAT, self.mark):
             raise ContractError(
                 "the snapshot belongs to another session, configuration or fit",
                 expected=f"format and mark {(STATE_FORMAT, self.mark)}",
-                got=f"{(saved['format'], saved['mark'])}",
+                got=f"{got}",
                 action="feed a new stream the session from its start",
             )
         self.through_us, self.last_us = int(saved["through_us"]), int(saved["last_us"])

@@ -21,6 +21,7 @@ from zanzibar_assets.analysis.columns import (
     level_table,
     merge,
     only,
+    refuse_other,
 )
 from zanzibar_assets.analysis.dealing_range import RangeEngine, RangeParams
 from zanzibar_assets.analysis.engine import Row
@@ -28,7 +29,6 @@ from zanzibar_assets.analysis.fvg import FvgParams, GapEngine
 from zanzibar_assets.analysis.pools import PoolEngine, PoolParams
 from zanzibar_assets.analysis.windows import BarBlock, BarTail
 from zanzibar_assets.config import stable_hash
-from zanzibar_assets.errors import ContractError
 
 STATE_FORMAT = 1
 
@@ -101,14 +101,7 @@ class StructureStream:
     @classmethod
     def restore(cls, saved: Mapping[str, Any], params: StreamParams) -> StructureStream:
         """Stream that goes on where a snapshot was taken; refuses one of other parameters."""
-        expected = (STATE_FORMAT, stable_hash(asdict(params)))
-        if (saved["format"], saved["params_hash"]) != expected:
-            raise ContractError(
-                "the snapshot belongs to other parameters",
-                expected=f"format and parameter hash {expected}",
-                got=f"{(saved['format'], saved['params_hash'])}",
-                action="feed the stream its bars from the start",
-            )
+        refuse_other(saved, STATE_FORMAT, stable_hash(asdict(params)))
         stream = cls(params)
         stream.tail.restore(saved["tail"])
         for name, engine in stream._engines().items():

@@ -14,12 +14,13 @@ climax starts the next schematic. Without them one aborted climax would silence 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
 from zanzibar_assets.analysis._records import Floats, Ints
-from zanzibar_assets.analysis.columns import EngineState, as_rows, merge
+from zanzibar_assets.analysis.columns import EngineState, as_rows, merge, refuse_other
 from zanzibar_assets.analysis.engine import BarSeries, Row
 from zanzibar_assets.analysis.kinds import (
     ACCUMULATION_ROWS,
@@ -33,8 +34,10 @@ from zanzibar_assets.analysis.kinds import (
 )
 from zanzibar_assets.analysis.windows import BarBlock, BarTail, Window
 from zanzibar_assets.analysis.wyckoff_rules import MIRRORED, PHASES, WyckoffParams
+from zanzibar_assets.config import stable_hash
 
 ROWS_PER_BAR = 4
+STATE_FORMAT = 1
 
 
 class WyckoffMachine(EngineState):
@@ -99,6 +102,7 @@ class WyckoffStream:
     """Both machines side by side over one series, in blocks of any size."""
 
     def __init__(self, params: WyckoffParams) -> None:
+        self.params = params
         self.machines = {side: WyckoffMachine(params, side) for side in (1, -1)}
         self.tail = BarTail(self.machines[1].lookback)
 
@@ -110,11 +114,17 @@ class WyckoffStream:
     def snapshot(self) -> dict[str, Any]:
         """State as a document that ``json.dumps`` takes."""
         machines = {str(side): machine.snapshot() for side, machine in self.machines.items()}
-        return {"tail": self.tail.snapshot(), "machines": machines}
+        return {
+            "format": STATE_FORMAT,
+            "params_hash": stable_hash(asdict(self.params)),
+            "tail": self.tail.snapshot(),
+            "machines": machines,
+        }
 
     @classmethod
     def restore(cls, saved: Mapping[str, Any], params: WyckoffParams) -> WyckoffStream:
-        """Stream that goes on where a snapshot was taken."""
+        """Stream that goes on where a snapshot was taken; refuses one of other parameters."""
+        refuse_other(saved, STATE_FORMAT, stable_hash(asdict(params)))
         stream = cls(params)
         stream.tail.restore(saved["tail"])
         for side, machine in stream.machines.items():

@@ -233,6 +233,8 @@ def test_a_snapshot_of_another_fit_is_refused():
     past = sweeps_of(session("busy")[0], W)[1]
     with pytest.raises(ContractError, match="snapshot"):
         OrderflowStream(ES, W, CONFIG, empty("book_models"), past, NO_PRIOR).restore(fresh("busy").snapshot())
+    with pytest.raises(ContractError, match="snapshot"):
+        fresh("busy").restore({"format": 99})
 
 
 def state_size(hours):

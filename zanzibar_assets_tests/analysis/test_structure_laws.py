@@ -17,6 +17,7 @@ from zanzibar_assets.analysis.pools import PoolParams, pools
 from zanzibar_assets.analysis.stream import StreamParams, StructureStream
 from zanzibar_assets.analysis.swings import swings
 from zanzibar_assets.analysis.windows import BarBlock
+from zanzibar_assets.analysis.wyckoff_engine import WyckoffStream
 from zanzibar_assets.analysis.wyckoff_rules import MIRRORED
 from zanzibar_assets.errors import ContractError
 from zanzibar_assets_tests.analysis.structure_streams import (
@@ -122,6 +123,15 @@ def test_a_snapshot_of_other_parameters_is_refused():
     other = StreamParams(BreakParams(SWING, "wick"), FvgParams())
     with pytest.raises(ContractError, match="other parameters"):
         StructureStream.restore(saved, other)
+    wyckoff = fresh("wyckoff")
+    with pytest.raises(ContractError, match="other parameters"):
+        WyckoffStream.restore(wyckoff.snapshot(), replace(wyckoff.params, w=wyckoff.params.w + 1))
+
+
+@pytest.mark.parametrize("name", ["close", "wyckoff"])
+def test_a_document_that_is_no_snapshot_is_refused(name):
+    with pytest.raises(ContractError, match="other parameters"):
+        type(fresh(name)).restore({"format": 99}, fresh(name).params)
 
 
 def test_a_leaking_twin_is_caught():
