@@ -13,6 +13,7 @@ from collections.abc import Sequence
 import dagster as dg
 
 from zanzibar_assets.contracts.registry import TABLES
+from zanzibar_assets.reporting.groups import grouped
 from zanzibar_assets.store.builder import BuildOutcome
 from zanzibar_assets.store.specs import LOOK_AHEAD_CHECK
 from zanzibar_assets.vocabulary import MODEL_GATES
@@ -62,7 +63,8 @@ def _described(
 ) -> str | None:
     """The first failures; of a proof that holds, how it was made."""
     if failed or name != LOOK_AHEAD_CHECK:
-        return "; ".join(f"{key}: {why}" for key, why, _ in failed[:5]) or None
+        told = grouped(("", key, why) for key, why, _ in failed)
+        return "; ".join(f"{where.strip()}: {why}" for where, why in told[:5]) or None
     proofs = [c.detail for o in outcomes for c in o.record.checks if c.name == name]
     return "; ".join(dict.fromkeys(proofs)) or "not proved: nothing was built since proofs are made"
 

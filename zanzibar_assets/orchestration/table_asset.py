@@ -25,6 +25,7 @@ from zanzibar_assets.orchestration.metadata import (
 from zanzibar_assets.orchestration.partitions import DEFINITIONS, dagster_key, mapping
 from zanzibar_assets.orchestration.resources import ZanzibarResource
 from zanzibar_assets.orchestration.staleness import observe_stale, superseded_metadata
+from zanzibar_assets.reporting.groups import grouped
 from zanzibar_assets.store.builder import BuildOutcome, Status, build_partition
 from zanzibar_assets.store.keys import PartitionKey
 from zanzibar_assets.store.specs import LOOK_AHEAD_CHECK, Compute, TableSpec
@@ -170,7 +171,8 @@ def refuse_if_nothing_usable(outcomes: Sequence[BuildOutcome]) -> None:
     """
     held = [o for o in outcomes if o.status is Status.BLOCKED]
     if outcomes and len(held) == len(outcomes):
-        reasons = "; ".join(f"{o.key}: {'; '.join(o.record.reasons)}" for o in held[:5])
+        told = grouped(("", str(o.key), "; ".join(o.record.reasons)) for o in held)
+        reasons = "; ".join(f"{where.strip()}: {why}" for where, why in told[:5])
         raise dg.Failure(description=reasons, metadata={"held_back": len(held)}, allow_retries=False)
 
 

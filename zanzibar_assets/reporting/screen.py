@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
+from zanzibar_assets.reporting.groups import grouped
 from zanzibar_assets.reporting.labels import DIRECTION, MODEL_WORDS, marks
 from zanzibar_assets.reporting.summary import RunSummary
 
@@ -68,11 +69,12 @@ def _stopped(summary: RunSummary) -> list[RenderableType]:
     from rich.text import Text
 
     lines = [f"  FAILED   {error}" for error in summary.errors]
-    lines += [f"  STOPPED  {where}: {why}" for where, why in summary.blocked]
-    lines += [
-        f"  {'FAILED ' if c.blocking else 'warning'}  {c.table} {c.partition} {c.name}: {c.detail}"
-        for c in summary.failed_checks
-    ]
+    stopped = [(*where.partition(" ")[::2], why) for where, why in summary.blocked]
+    lines += [f"  STOPPED  {where}: {why}" for where, why in grouped(stopped)]
+    for word, blocking in (("FAILED ", True), ("warning", False)):
+        own = [c for c in summary.failed_checks if c.blocking is blocking]
+        said = [(c.table, c.partition, f"{c.name}: {c.detail}") for c in own]
+        lines += [f"  {word}  {where} {why}" for where, why in grouped(said)]
     style = "yellow"
     return [Text(line, style=style, overflow="ellipsis", no_wrap=True) for line in _limited(lines, MOST_ROWS)]
 

@@ -98,5 +98,11 @@ def _signs(column: pl.Series) -> pl.Series:
 
 
 def _text(value: Any) -> str:
-    text = "null" if value is None else repr(value) if isinstance(value, (float, str)) else str(value)
+    """A value or a whole row as people read it: times as ISO text."""
+    if isinstance(value, dict):
+        text = ", ".join(f"{name} {_text(of)}" for name, of in value.items())
+    elif isinstance(value, datetime):
+        text = value.isoformat()
+    else:
+        text = "null" if value is None else repr(value) if isinstance(value, (float, str)) else str(value)
     return text if len(text) <= 240 else f"{text[:240]}..."

@@ -160,6 +160,13 @@ def test_a_difference_names_the_row_the_column_and_both_values():
     assert first_difference(whole[:3], whole).whole == ABSENT
 
 
+def test_a_whole_row_is_told_with_its_times_as_text():
+    whole = bars_frame(3)
+    told = first_difference(whole, whole[:2]).whole
+    assert told.startswith("event_ts 2025-01-06T00:02:00+00:00, known_at 2025-01-06T00:03:00+00:00, ")
+    assert "datetime" not in told
+
+
 def test_the_sign_of_nothing_and_what_is_no_number_count():
     whole = bars_frame(2)
     assert first_difference(whole, whole.with_columns(delta=pl.lit(-0.0))).column == "delta"
