@@ -129,9 +129,13 @@ class AbsorptionEngine:
         )  # fmt: skip
         oldest, waits = places.tolist()
         self._waiting = [[*queue[k].tolist(), float(held[k])] for k in range(waits)]
+        in_window = np.zeros(rows, np.bool_)
+        in_window[trades.price[oldest:] - lowest] = True
+        # A price without a trade in the window has nothing to take away and may lie beyond the next block.
+        kept = ((marks[1] > 0) | (marks[0] > oldest)) & in_window
         self._cells = [
             [int(side), int(row) + lowest, float(volume[side, row]), *marks[:, side, row].tolist()]
-            for side, row in zip(*np.nonzero((marks[1] > 0) | (marks[0] > oldest)), strict=True)
+            for side, row in zip(*np.nonzero(kept), strict=True)
         ]
         self.oldest = oldest
         trigger, known, row, aggressor, progressed = span[:count].T
