@@ -19,7 +19,7 @@ from string import Template
 from zanzibar_assets.errors import ConfigError
 
 ASSETS = Path(__file__).with_name("chart_assets")
-SHARED = ("chart.js", "chart.css")
+SHARED = ("chart_rules.js", "chart.js", "chart.css")
 
 
 def page_name(instrument: str, session: str) -> str:
@@ -52,7 +52,8 @@ def render_page(
     root: str = "./",
 ) -> str:
     """HTML of a chart's page; ``own_scripts`` hold its data, ``root`` leads to the reports folder."""
-    scripts = [f"{root}{plotly_name()}", *own_scripts, f"{root}{shared_name('chart.js')}"]
+    own = [f"{root}{shared_name(name)}" for name in ("chart_rules.js", "chart.js")]
+    scripts = [f"{root}{plotly_name()}", *own_scripts, *own]
     label = '<span class="label">SIMULATED market data</span>' if simulated else ""
     return Template((ASSETS / "chart.html").read_text(encoding="utf-8")).substitute(
         title=escape(f"{instrument}, session {session}"),

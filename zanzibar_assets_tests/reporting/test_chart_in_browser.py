@@ -16,6 +16,7 @@ from zanzibar_assets.commands._reports_server import serving
 from zanzibar_assets.instruments import load_instruments
 from zanzibar_assets.reporting.chart_build import build_chart
 from zanzibar_assets.reporting.chart_page import page_name, write_chart
+from zanzibar_assets.reporting.session import market_sentence
 from zanzibar_assets_tests.reporting import chart_frames as made
 from zanzibar_assets_tests.reporting import frames
 
@@ -41,24 +42,39 @@ const until = holds => new Promise(done => {
   const look = () => { if (holds()) done(); else setTimeout(look, 50); };
   look();
 });
+const said = () => ({
+  sentence: document.getElementById("sentence").textContent,
+  aria: chart.getAttribute("aria-label"),
+  counts: Object.fromEntries([...document.querySelectorAll("#layers label")].filter(l => !l.hidden && l.children[3].textContent)
+    .map(l => [l.children[2].textContent, Number(l.children[3].textContent)])),
+  styles: Object.fromEntries([...document.querySelectorAll("#layers .glyph")]
+    .map(g => [g.nextSibling.textContent, g.style.color + g.textContent])),
+});
 const moment = () => document.getElementById("moment").textContent;
 (async () => {
   const found = {};
   await until(() => chart.dataset.ready);
   const before = chart.data.length;
+  found.first = { on: document.querySelectorAll("#layers .glyph").length && [...document.querySelectorAll("#layers label")]
+    .filter(l => l.children[0].checked && l.children[1].className === "glyph").map(l => l.children[2].textContent) };
   for (const box of document.querySelectorAll("#layers input")) if (!box.checked) box.click();
   document.getElementById("score").value = "0";
   document.getElementById("score").dispatchEvent(new Event("change"));
   await until(() => chart.data.length > before);
   found.whole = seen();
+  found.said_whole = said();
   slider.value = "STEP";
   slider.dispatchEvent(new Event("input"));
   await until(() => moment().includes("UTC"));
   found.past = seen();
+  found.said_past = said();
   found.moment = moment();
   document.getElementById("rows").open = true;
   await until(() => document.querySelectorAll("#body tr").length);
   found.table = document.querySelectorAll("#body tr").length;
+  const label = (x, y) => ({ x, y, text: "absorption" });
+  found.room = zanzibarRules.withRoom([label(0, 0), label(30, 5), label(100, 5), label(30, 20)]).map(l => [l.x, l.y]);
+  found.written = zanzibarRules.writable([["many", 13], ["none", 0], ["few", 12], ...Array.from({ length: 9 }, (_, n) => ["k" + n, 2])]).size;
   found.problems = window.problems;
   const out = document.createElement("pre");
   out.id = "found";
@@ -84,10 +100,13 @@ def draw(folder, profile, page: str) -> tuple[dict, list[str]]:
     return json.loads(html.unescape(match[1])), console
 
 
+INPUTS = made.random_inputs(11)
+
+
 @pytest.fixture(scope="module")
 def drawn(tmp_path_factory):
     folder = tmp_path_factory.mktemp("reports")
-    chart = build_chart(made.random_inputs(11), ES, session_window(ES, frames.SESSION), simulated=True)
+    chart = build_chart(INPUTS, ES, session_window(ES, frames.SESSION), simulated=True)
     write_chart(chart.html, chart.data, folder, "ES", frames.SESSION)
     (folder / "first.js").write_text(FIRST)
     (folder / "look.js").write_text(LOOK.replace("STEP", str(STEP)))
@@ -154,3 +173,48 @@ def test_moving_the_time_back_shows_what_was_known_then_and_nothing_else(drawn):
     assert len(candles["x"]) == STEP + 1
     assert not [t for t in found["past"] if t["name"] in ("sold", "bought", "poc", "vah", "val")]
     assert found["table"] == min(500, known.filter(known["layer"] != "zone_end").height)
+
+
+def test_the_words_above_the_chart_are_those_of_the_chosen_time(drawn):
+    _, found, _ = drawn
+    then = INPUTS.bars.filter(INPUTS.bars["known_at"] <= frames.at(STEP + 1))
+    assert found["said_past"]["sentence"] == market_sentence("ES", then)
+    assert found["said_whole"]["sentence"] == market_sentence("ES", INPUTS.bars)
+    for words in (found["said_past"], found["said_whole"]):
+        assert words["aria"] == words["sentence"]
+
+
+def test_counts_of_layers_are_those_of_the_chosen_time(drawn):
+    items, found, _ = drawn
+    for said, rows in (
+        (found["said_whole"], items),
+        (found["said_past"], items.filter(items["known_at"] <= frames.at(STEP + 1))),
+    ):
+        events = rows.filter(layer="event").group_by("source", "kind").len()
+        expected = {layer_name(source, kind): count for source, kind, count in events.iter_rows()}
+        assert {k: n for k, n in said["counts"].items() if k in found["said_whole"]["styles"]} == expected
+        assert said["counts"]["Wyckoff phases"] == rows.filter(layer="phase").height
+        assert said["counts"]["POC, VAH, VAL, nodes"] == rows.filter(layer="profile").height
+
+
+def layer_name(source: str, kind: str) -> str:
+    """Two engines make these two kinds; their layers say which."""
+    if kind not in ("level_accept", "level_sweep"):
+        return kind
+    return f"{kind} (tick)" if source == "orderflow_events" else f"{kind} (bar)"
+
+
+def test_no_two_kinds_look_the_same_and_few_are_on_at_first(drawn):
+    items, found, _ = drawn
+    styles = found["said_whole"]["styles"]
+    assert len(set(styles.values())) == len(styles) > 3
+    counts = items.filter(layer="event").group_by("source", "kind").len()
+    named = {layer_name(source, kind): count for source, kind, count in counts.iter_rows()}
+    assert len(found["first"]["on"]) <= 8
+    assert sum(named[name] for name in found["first"]["on"]) <= 40
+
+
+def test_names_on_the_chart_do_not_cover_each_other_and_are_few(drawn):
+    _, found, _ = drawn
+    assert found["room"] == [[0, 0], [100, 5], [30, 20]]
+    assert found["written"] == 8

@@ -8,13 +8,14 @@ import re
 import polars as pl
 import pytest
 
+from zanzibar_assets.analysis.kinds import KINDS
 from zanzibar_assets.calendars import exchange_zone, session_window
 from zanzibar_assets.errors import UsageError
 from zanzibar_assets.instruments import load_instruments
 from zanzibar_assets.reporting.chart_build import build_chart
 from zanzibar_assets.reporting.chart_deals import deals_payload, write_traded_charts
 from zanzibar_assets.reporting.chart_items import EVENT_TABLES
-from zanzibar_assets.reporting.chart_page import page_name, plotly_name, shared_name, write_chart
+from zanzibar_assets.reporting.chart_page import ASSETS, page_name, plotly_name, shared_name, write_chart
 from zanzibar_assets.reporting.chart_payload import MOST_PROFILE_ROWS
 from zanzibar_assets.vocabulary import to_us
 from zanzibar_assets_tests.reporting import chart_frames as made
@@ -160,3 +161,20 @@ def test_zone_of_the_exchange_is_known_or_refused():
     assert exchange_zone(ES) == "America/Chicago"
     with pytest.raises(UsageError, match="no time zone"):
         exchange_zone(ES.model_copy(update={"calendar": "XNYS"}))
+
+
+def test_every_kind_of_event_has_a_look_of_its_own():
+    rules = (ASSETS / "chart_rules.js").read_text(encoding="utf-8")
+    listed = json.loads(re.search(r"const KINDS = (\[.*?\]);", rules, re.DOTALL)[1])
+    hues = {name: re.findall(r"#[0-9a-f]{6}", line) for name, line in palettes(rules).items()}
+    shapes = rules.count("glyph:")
+    assert len(set(listed)) == len(listed) <= len(hues["light"]) * shapes
+    assert len(set(hues["light"])) == len(hues["light"]) == len(set(hues["dark"])) == len(hues["dark"])
+    twice = {"level_accept", "level_sweep"}
+    of_trades = {"absorption", "book_sweep", "refill", "stop_run", "poi", "poi_touch", "poi_invalidated"}
+    both = {f"{kind} ({made_of})" for kind in twice for made_of in ("bar", "tick")}
+    assert set(listed) == (set(KINDS) - twice) | of_trades | both
+
+
+def palettes(rules: str) -> dict[str, str]:
+    return {name: re.search(rf"{name}: \[(.*?)\]", rules, re.DOTALL)[1] for name in ("light", "dark")}

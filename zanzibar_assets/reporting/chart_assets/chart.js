@@ -4,7 +4,7 @@
 (function () {
   "use strict";
   if (window.self !== window.top) document.documentElement.classList.add("framed");   // a report says these words itself
-  const data = window.zanzibarChart, traded = window.zanzibarDeals || { signals: [], deals: [] };
+  const rules = window.zanzibarRules, data = window.zanzibarChart, traded = window.zanzibarDeals || { signals: [], deals: [] };
   const deals = {
     signals: traded.signals.map(s => ({ ...s, k: s.k - data.base_us })),
     deals: traded.deals.map(d => ({ ...d, t: d.t - data.base_us })),
@@ -13,49 +13,23 @@
   const count = items.t.length, end = Math.max(0, ...last(bars.k), ...last(items.k), ...last(deals.deals.map(d => d.t)));
   const start = Math.min(...(bars.t.length ? bars.t.slice(0, 1) : [0]));
   const dark = window.matchMedia("(prefers-color-scheme: dark)");
+  const { ms, price, shown, safe, utc, local, frame, wait } = rules.formats(data), upTo = rules.upTo;
   const byId = new Map(), chart = document.getElementById("chart");
-  const PALETTE = {
-    light: ["#6f42c1", "#0a58ca", "#9a3412", "#0b6e4f", "#b3261e", "#7a5c00", "#0e7490", "#a21caf"],
-    dark: ["#c4a7ff", "#8ab8ff", "#fdba74", "#4fd1a5", "#ff8a80", "#f5d76e", "#67e8f9", "#f0abfc"],
-  };
   const GROUPS = {
     smc_events: "Structure", liquidity_sweeps: "Liquidity", orderflow_events: "Order flow",
     wyckoff_events: "Wyckoff", points_of_interest: "Points of interest",
   };
-  const MARKS_AT_FIRST = 60, ROWS_SHOWN = 500, LABELLED = 25;
-  const layers = new Map();   // key -> {group, name, count, on, colour, build(T)}
-  let now = Infinity, queued = false, timer = null, lastDrawn = null;
+  const ROWS_SHOWN = 500;
+  const layers = new Map();   // key -> {group, name, rows(T) or null, on, build(T)}
+  let now = Infinity, queued = false, timer = null, lastDrawn = null, zoomed = false;
 
   function last(list) { return list.length ? [list.reduce((a, b) => Math.max(a, b), -Infinity)] : []; }
   function word(name, i) { const c = items[name][i]; return c === null ? null : words[name][c]; }
-  function ms(us) { return (data.base_us + us) / 1000; }
-  function price(ticks) { return Number((ticks * data.tick).toFixed(10)); }
-  function shown(value) { return value === null ? "-" : Number(value).toFixed(data.decimals); }
-  function safe(text) {
-    return String(text).replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
-  }
   function css(name) { return getComputedStyle(document.documentElement).getPropertyValue(name).trim(); }
   function theme() {
     return dark.matches
-      ? { up: "#4fd1a5", down: "#ff8a80", line: "#9cc3e0", colours: PALETTE.dark }
-      : { up: "#0b6e4f", down: "#b3261e", line: "#30526b", colours: PALETTE.light };
-  }
-  function utc(us) {
-    const whole = new Date(Math.floor(ms(us))).toISOString().slice(0, 19).replace("T", " ");
-    const rest = (data.base_us + us) % 1e6;
-    return rest ? whole + "." + String(rest).padStart(6, "0").replace(/0+$/, "") : whole;
-  }
-  const clock = new Intl.DateTimeFormat("en-GB", {
-    timeZone: data.zone, day: "2-digit", month: "short", hour: "2-digit", minute: "2-digit",
-    second: "2-digit", hourCycle: "h23",
-  });
-  function local(us) { return clock.format(new Date(ms(us))) + " " + data.zone; }
-  function frame(seconds) {
-    return seconds === null ? "-" : seconds % 60 ? seconds + " s" : seconds / 60 + " min";
-  }
-  function wait(us) {
-    const s = us / 1e6;
-    return s >= 90 ? (s / 60).toFixed(1) + " min" : s >= 1 ? s.toFixed(1) + " s" : us + " µs";
+      ? { up: "#4fd1a5", down: "#ff8a80", line: "#9cc3e0", colours: rules.PALETTE.dark }
+      : { up: "#0b6e4f", down: "#b3261e", line: "#30526b", colours: rules.PALETTE.light };
   }
   function hover(i) {
     const ref = items.ref_id[i], of = ref === null ? undefined : byId.get(ref);
@@ -83,43 +57,61 @@
     const only = document.getElementById("timeframe").value;
     return items.k[i] <= T && (!only || items.timeframe_seconds[i] === null || String(items.timeframe_seconds[i]) === only);
   }
-  function upTo(known, T) {   // how many of an ascending list are known by T
-    let a = 0, b = known.length;
-    while (a < b) { const m = (a + b) >> 1; if (known[m] <= T) a = m + 1; else b = m; }
-    return a;
-  }
-
   /* ---- layers ---- */
-  function layer(key, group, name, total, on, build) {
-    layers.set(key, { group, name, total, on, build, place: layers.size });
+  function layer(key, group, name, rows, on, build) {
+    layers.set(key, { group, name, rows, on, build });
   }
-  function colourOf(own) { const c = theme().colours; return c[own.place % c.length]; }
+  function colourOf(own) { return theme().colours[rules.styleOf(own.name).colour]; }
+  function drawn(own, rows, T) {
+    const least = own.scored ? Number(document.getElementById("score").value) || 0 : -Infinity;
+    return rows.filter(i => wanted(i, T) && (!own.scored || items.score[i] >= least));
+  }
 
   function eventTrace(own, rows, T) {
-    const x = [], y = [], text = [], symbol = [], label = [], hues = colourOf(own);
-    const here = rows.filter(i => wanted(i, T)), written = here.length <= LABELLED;
+    const x = [], y = [], text = [], symbol = [], hues = colourOf(own), shapes = rules.styleOf(own.name).shape;
+    const here = drawn(own, rows, T);
     for (const i of here) {
       const at = price(items.drawn_ticks[i]), told = hover(i);
-      const shape = items.dir[i] > 0 ? "triangle-up" : items.dir[i] < 0 ? "triangle-down" : "circle";
+      const shape = items.dir[i] > 0 ? shapes.up : items.dir[i] < 0 ? shapes.down : shapes.none;
       x.push(ms(items.t[i]), ms(items.k[i]), null);
       y.push(at, at, null);
       symbol.push(shape, shape + "-open", "circle");
-      label.push(written ? safe(word("kind", i)) : "", "", "");
       text.push(told, told, "");
     }
     return {
-      type: "scatter", mode: written ? "lines+markers+text" : "lines+markers", x, y, text: label, hovertext: text,
+      type: "scatter", mode: "lines+markers", x, y, hovertext: text,
       hoverinfo: "text", name: own.name, textposition: "top center", textfont: { size: 10, color: hues },
       line: { width: 1.2, color: hues }, marker: { symbol, size: 7, color: hues, line: { width: 1.2, color: hues } },
       meta: { key: own.key, rows: here },
     };
   }
+  function scales(T) {   // from a time and a price to pixels, of what is in view; null when there is no bar
+    const full = chart._fullLayout, range = span(T);
+    if (range === undefined) return null;
+    const seen = zoomed && full && full.yaxis;
+    const [x0, x1] = seen ? full.xaxis.range.map(full.xaxis.r2l) : [ms(start), ms(end)], [y0, y1] = seen ? full.yaxis.range : range;
+    const wide = (chart.clientWidth - 90) * 0.86, high = (chart.clientHeight - 44) * 0.62;
+    return (x, y) => ({ x: (x - x0) / (x1 - x0) * wide, y: (y1 - y) / (y1 - y0) * high, inside: x >= x0 && x <= x1 && y >= y0 && y <= y1 });
+  }
+  function write(found, T) {   // names of the few kinds, where they do not cover each other
+    const to = scales(T), events = found.filter(t => t.meta && t.meta.key.startsWith("event|"));
+    const some = rules.writable(events.map(t => [t.meta.key, t.meta.rows.length])), labels = [];
+    if (to === null) return;
+    for (const trace of events.filter(t => some.has(t.meta.key)).sort((a, b) => a.meta.rows.length - b.meta.rows.length)) {
+      trace.mode = "lines+markers+text";
+      trace.text = trace.x.map(() => "");
+      trace.meta.rows.forEach((_, n) => {
+        const at = to(trace.x[3 * n], trace.y[3 * n]);
+        if (at.inside) labels.push({ x: at.x, y: at.y, text: trace.name, trace, n });
+      });
+    }
+    for (const kept of rules.withRoom(labels)) kept.trace.text[3 * kept.n] = safe(kept.text);
+  }
   function zoneTrace(own, rows, T) {
-    const least = Number(document.getElementById("score").value) || 0, hue = own.dir > 0 ? theme().up : theme().down;
-    const x = [], y = [], text = [], here = [];
+    const hue = own.dir > 0 ? theme().up : theme().down;
+    const x = [], y = [], text = [], here = drawn(own, rows, T);
     const edge = bars.k.length ? bars.k[Math.max(0, upTo(bars.k, T) - 1)] : Math.min(T, end);
-    for (const i of rows) {
-      if (!wanted(i, T) || (own.scored && items.score[i] < least)) continue;
+    for (const i of here) {
       const stop = ends.get(items.item_id[i]), ended = stop !== undefined && stop <= T;
       const from = ms(items.k[i]), to = Math.max(from, ms(ended ? stop : Math.max(edge, items.k[i])));
       const lo = price(items.lo_ticks[i]), hi = price(items.hi_ticks[i]);
@@ -127,7 +119,6 @@
       x.push(from, from, to, to, from, null);
       y.push(lo, hi, hi, lo, lo, null);
       text.push(told, told, told, told, told, "");
-      here.push(i);
     }
     return {
       type: "scatter", mode: "lines", x, y, hovertext: text, hoverinfo: "text", fill: "toself", name: own.name,
@@ -270,14 +261,14 @@
     if (!rowsOf.has(key)) rowsOf.set(key, []);
     rowsOf.get(key).push(i);
   }
-  layer("vwap", "VWAP", "session VWAP", 1, true, (own, T) => [line(own, data.vwap.k, data.vwap.vwap, T, { color: theme().line, width: 1.8 })]);
-  layer("bands", "VWAP", "bands 1 and 2 sd", 4, true, (own, T) => ["upper_1", "lower_1", "upper_2", "lower_2"].map(b =>
+  layer("vwap", "VWAP", "session VWAP", null, true, (own, T) => [line(own, data.vwap.k, data.vwap.vwap, T, { color: theme().line, width: 1.8 })]);
+  layer("bands", "VWAP", "bands 1 and 2 sd", null, true, (own, T) => ["upper_1", "lower_1", "upper_2", "lower_2"].map(b =>
     line({ name: b.replace("_", " ") + " sd" }, data.vwap.k, data.vwap[b], T, { color: theme().line, width: 0.9, dash: b.endsWith("1") ? "dash" : "dot" })));
-  layer("developing", "VWAP", "developing POC, VAH, VAL", 3, false, (own, T) => ["poc_ticks", "vah_ticks", "val_ticks"].map(d =>
+  layer("developing", "VWAP", "developing POC, VAH, VAL", null, false, (own, T) => ["poc_ticks", "vah_ticks", "val_ticks"].map(d =>
     line({ name: "developing " + d.slice(0, 3).toUpperCase() }, data.vwap.k, data.vwap[d].map(v => v === null ? null : price(v)), T,
       { shape: "hv", color: css("--soft"), dash: d === "poc_ticks" ? "solid" : "dot" })));
   for (const [anchor, series] of Object.entries(data.anchored)) {
-    layer("anchored " + anchor, "VWAP", "from " + anchor.replace(/_/g, " "), 1, false, (own, T) => {
+    layer("anchored " + anchor, "VWAP", "from " + anchor.replace(/_/g, " "), null, false, (own, T) => {
       const hue = colourOf(own), n = upTo(series.k, T), x = [], cols = { vwap: [], upper_1: [], lower_1: [] };
       for (let i = 0; i < n; i++) {
         const broken = i && series.a[i] !== series.a[i - 1];
@@ -292,38 +283,35 @@
       }));
     });
   }
-  layer("profile", "Profile and phases", "volume profile (final)", data.profile.p.length, true, (own, T) => profileTraces(T));
-  layer("levels", "Profile and phases", "POC, VAH, VAL, nodes", 0, true, (own, T) => levelTraces(T));
-  layer("phases", "Profile and phases", "Wyckoff phases", 0, true, (own, T) => phaseTraces(T));
-  for (const own of ["levels", "phases"]) {
-    const kind = own === "levels" ? "profile" : "phase";
-    layers.get(own).total = items.layer.filter(c => words.layer[c] === kind).length;
-  }
+  layer("profile", "Profile and phases", "volume profile (final)", null, true, (own, T) => profileTraces(T));
+  const known = (layerName, T) => items.layer.filter((c, i) => words.layer[c] === layerName && items.k[i] <= T).length;
+  layer("levels", "Profile and phases", "POC, VAH, VAL, nodes", T => known("profile", T), true, (own, T) => levelTraces(T));
+  layer("phases", "Profile and phases", "Wyckoff phases", T => known("phase", T), true, (own, T) => phaseTraces(T));
   if (deals.signals.length || deals.deals.length) {
-    layer("deals", "Trading", "kept signals and deals", deals.signals.length + deals.deals.length, true, (own, T) => dealTraces(T));
+    layer("deals", "Trading", "kept signals and deals", T => deals.signals.filter(d => d.k <= T).length + deals.deals.filter(d => d.t <= T).length,
+      true, (own, T) => dealTraces(T));
   }
   const keys = [...rowsOf.keys()].sort();
   for (const key of keys) {
     const [kind, source, name, dir] = key.split("|"), rows = rowsOf.get(key);
-    if (kind === "signal") layer(key, "Trading", "candidate (" + name + ")", rows.length, false, (own, T) => [signalTrace(own, rows, T)]);
+    const here = T => drawn(layers.get(key), rows, T).length;
+    if (kind === "signal") layer(key, "Trading", "candidate (" + name + ")", here, false, (own, T) => [signalTrace(own, rows, T)]);
     if (kind === "zone") {
-      const scored = source === "points_of_interest";
-      layer(key, "Zones", name + (Number(dir) > 0 ? " up" : " down"), rows.length, scored, (own, T) => [zoneTrace(own, rows, T)]);
-      Object.assign(layers.get(key), { dir: Number(dir), scored });
+      layer(key, "Zones", name + (Number(dir) > 0 ? " up" : " down"), here, source === "points_of_interest", (own, T) => [zoneTrace(own, rows, T)]);
+      Object.assign(layers.get(key), { dir: Number(dir), scored: source === "points_of_interest" });
     }
-    if (kind === "event") layer(key, GROUPS[source] || source, name, rows.length, false, (own, T) => [eventTrace(own, rows, T)]);
+    if (kind === "event") layer(key, GROUPS[source] || source, rules.nameOf(source, name), here, false, (own, T) => [eventTrace(own, rows, T)]);
+    layers.get(key).first = items.k[rows[0]];   // rows are by the time they were known
   }
-  let marks = 0;   // the rare kinds are on, as many as can be told apart
-  for (const key of keys.filter(k => k.startsWith("event|")).sort((a, b) => rowsOf.get(a).length - rowsOf.get(b).length)) {
-    marks += rowsOf.get(key).length;
-    if (marks <= MARKS_AT_FIRST) layers.get(key).on = true;
-  }
+  const onAtFirst = rules.onAtFirst(keys.filter(k => k.startsWith("event|")).map(k => [k, rowsOf.get(k).length]));
+  for (const key of onAtFirst) layers.get(key).on = true;
   for (const [key, own] of layers) own.key = key;
 
   /* ---- drawing ---- */
   function traces(T) {
     const found = [candles(T), ...deltaTraces(T)];
     for (const own of layers.values()) if (own.on) found.push(...own.build(own, T));
+    write(found, T);
     return found;
   }
   function span(T) {   // prices of the bars known by T; levels far away are reached by dragging
@@ -336,14 +324,15 @@
   function layout(T) {
     const ink = css("--ink"), grid = css("--line"), ground = css("--ground");
     const axis = more => ({ gridcolor: grid, zerolinecolor: grid, linecolor: grid, automargin: true, ...more });
-    const title = text => ({ text, font: { size: 11 } });
+    const title = text => ({ text, font: { size: 11 } }), finished = data.profile.k !== null && data.profile.k <= T;
     return {
       paper_bgcolor: ground, plot_bgcolor: ground, font: { color: ink, size: 11 }, showlegend: false, barmode: "relative",
       hovermode: "closest", dragmode: "pan", margin: { l: 60, r: 10, t: 8, b: 36 }, uirevision: "kept", bargap: 0,
       hoverlabel: { align: "left", bgcolor: ground, bordercolor: ink, font: { color: ink, size: 11 } },
       xaxis: axis({ type: "date", domain: [0, 0.86], range: [ms(start), ms(end)], anchor: "y3", title: title("UTC"),
         rangeslider: { visible: false }, hoverformat: "%Y-%m-%d %H:%M:%S" }),
-      xaxis2: axis({ domain: [0.875, 1], anchor: "y", title: title("volume"), range: [0, most() * 1.05 || 1], showgrid: false, nticks: 3 }),
+      xaxis2: axis({ domain: [0.875, 1], anchor: "y", title: title("volume"), range: [0, finished ? most() * 1.05 || 1 : 1],
+        showgrid: false, showticklabels: finished, nticks: 3 }),
       yaxis: axis({ domain: [0.38, 1], range: span(T), tickformat: "." + data.decimals + "f", title: title("price") }),
       yaxis4: axis({ domain: [0.295, 0.365], range: [0, 2], tickvals: [0.5, 1.5], ticktext: ["distribution", "accumulation"],
         showgrid: false, zeroline: false, fixedrange: true, tickfont: { size: 9 } }),
@@ -359,20 +348,36 @@
     const known = bars.k.length ? Math.min(now, end) : 0;
     document.getElementById("moment").textContent = now >= end
       ? "the session's end: everything" : utc(known) + " UTC · " + local(known);
+    told(T);
     notes(T);
     if (document.getElementById("rows").open) table(T);
+    if (!chart.dataset.ready) followZoom();
     chart.dataset.ready = "yes";
     lastDrawn = T;
   }
   function redraw() { if (!queued) { queued = true; setTimeout(draw, 16); } }   // once for many changes
+  function told(T) {   // words and counts follow the chosen time as the marks do
+    const words = T === Infinity ? data.sentence : rules.sentence(data, upTo(bars.k, T), utc);
+    document.getElementById("sentence").textContent = words;
+    chart.setAttribute("aria-label", words);
+    for (const own of layers.values()) {
+      if (own.rows === null) continue;
+      own.total.textContent = String(own.rows(T));
+      own.total.parentElement.hidden = own.first !== undefined && own.first > T;   // a kind that had not occurred yet
+    }
+    for (const set of document.querySelectorAll("#layers fieldset")) set.hidden = !set.querySelector("label:not([hidden])");
+  }
   function notes(T) {
-    const told = [];
-    if (data.left_out.length) {
+    const told = [], finished = data.profile.k !== null && data.profile.k <= T;
+    if (data.left_out.length && T < Infinity) {
+      told.push("Of a kind the first 40 in each quarter of an hour are drawn; how many stay out is counted at the session's end.");
+    } else if (data.left_out.length) {
       const all = data.left_out.map(r => r[1] + " " + r[3] + " of " + r[2]).join(", ");
       told.push("Left out, so that busy minutes stay readable (the first 40 of a kind in each quarter of an hour are drawn): " + all + ".");
     }
-    if (bars.delta.length && bars.delta.every(v => v === 0)) told.push("Delta is nought all along: the source tells no aggressor's side.");
-    if (data.profile.step > 1) told.push("Profile: " + data.profile.step + " ticks a row.");
+    const delta = bars.delta.slice(0, upTo(bars.k, T));
+    if (delta.length && delta.every(v => v === 0)) told.push("Delta is nought all along: the source tells no aggressor's side.");
+    if (finished && data.profile.step > 1) told.push("Profile: " + data.profile.step + " ticks a row.");
     if (data.profile.k !== null && data.profile.k > T) told.push("The final profile is known at the session's end only: it is hidden; the developing levels can be switched on.");
     document.getElementById("notes").textContent = told.join(" ");
   }
@@ -442,6 +447,13 @@
   for (const id of ["timeframe", "score"]) document.getElementById(id).addEventListener("change", redraw);
   document.getElementById("rows").addEventListener("toggle", () => { if (lastDrawn !== null) table(lastDrawn); });
   dark.addEventListener("change", () => { panel(); redraw(); });
+  function followZoom() {   // names find other room when another stretch is in view
+    chart.on("plotly_relayout", change => {
+      if (!Object.keys(change).some(name => /^[xy]axis\./.test(name))) return;
+      zoomed = true;
+      redraw();
+    });
+  }
 
   function panel() {
     const form = document.getElementById("layers"), sets = new Map();
@@ -459,11 +471,14 @@
       box.type = "checkbox";
       box.checked = own.on;
       box.addEventListener("change", () => { own.on = box.checked; redraw(); });
-      dot.className = "swatch";
-      dot.style.background = own.dir ? (own.dir > 0 ? theme().up : theme().down) : key.startsWith("event|") || key.startsWith("anchored") ? colourOf(own) : theme().line;
+      const event = key.startsWith("event|");
+      dot.className = event ? "glyph" : "swatch";
+      dot.textContent = event ? rules.styleOf(own.name).shape.glyph : "";
+      dot.style[event ? "color" : "background"] = own.dir ? (own.dir > 0 ? theme().up : theme().down)
+        : event || key.startsWith("anchored") ? colourOf(own) : theme().line;
       name.textContent = own.name;
       total.className = "count";
-      total.textContent = own.total > 1 ? String(own.total) : "";
+      own.total = total;
       label.append(box, dot, name, total);
       sets.get(own.group).appendChild(label);
     }
