@@ -8,8 +8,9 @@ import numpy as np
 import polars as pl
 
 from zanzibar_assets.analysis._records import Floats, Ints
+from zanzibar_assets.analysis.bar_lengths import bar_length
 from zanzibar_assets.analysis.windows import BarBlock
-from zanzibar_assets.errors import ContractError
+from zanzibar_assets.errors import ContractError, UsageError
 from zanzibar_assets.vocabulary import US_PER_SECOND
 
 STAMP = "ts_utc"
@@ -17,33 +18,62 @@ PRICES = ("open", "high", "low", "close")
 MOST_DECIMALS = 10
 WHOLE = 2**52
 """Largest price on the grid: whole floats are exact up to twice this."""
+GROWTH = 1_000
+"""So many times the first bar's price leaves room for."""
+NO_TICK = "no tick given: pools need equal prices and a sweep any price beyond; give tick in --params"
 
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """Prices are whole multiples of ``step / 10**decimals``; a tick is ``per_tick`` of them."""
+    """Prices are multiples of ``step / 10**decimals``; a tick is ``per_tick`` of them, if it was given."""
 
     decimals: int
     step: int
-    per_tick: int
+    per_tick: int | None
 
     def prices(self, units: Ints) -> Floats:
         """Prices of whole units: the nearest floats, so 189 tenths are 18.9 and not a neighbour of it."""
         found: Floats = (units * self.step).astype(np.float64) / 10.0**self.decimals
         return found
 
-    def units(self, price: float) -> int:
-        """Whole units of a price that need not lie on the grid."""
-        return round(price * 10.0**self.decimals / self.step)
+    def level_units(self, price: float) -> int:
+        """Whole units of a price that is asked for; raises UsageError when it lies between two of them."""
+        per_unit = self.per_tick or 1
+        units = round(price * 10.0**self.decimals / (self.step * per_unit)) * per_unit
+        if abs(float(self.prices(np.array([units]))[0]) - price) <= 4 * np.spacing(abs(price)):
+            return units
+        size = (
+            f"a multiple of the tick of {self.tick:g}" if self.tick else f"at most {self.decimals} decimals"
+        )
+        raise UsageError(
+            f"level {price} lies between two prices",
+            expected=size,
+            action="give a level that can be traded at",
+        )
 
     def floor_units(self, distance: float) -> int:
         """Most whole units that a distance holds."""
         return int(np.floor(distance * 10**self.decimals / self.step + 1e-9))
 
+    def tick_units(self, name: str, ticks: int, untold: int) -> int:
+        """Whole units of a number of ticks; ``untold`` without a tick, where it is the parameter's default.
+
+        Raises UsageError naming the parameter for another number of ticks whose size was not given.
+        """
+        if self.per_tick is not None:
+            return ticks * self.per_tick
+        if ticks == untold:
+            return untold
+        raise UsageError(
+            f"{name} {ticks} counts ticks, and no tick is given",
+            expected=f"tick, or {name} {untold}",
+            action='give {"tick": N} in --params',
+        )
+
     @property
-    def tick(self) -> float:
-        """Size of a tick."""
-        return self.step * self.per_tick / 10.0**self.decimals
+    def tick(self) -> float | None:
+        """Size of a tick, where it was given."""
+        return None if self.per_tick is None else self.step * self.per_tick / 10.0**self.decimals
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +94,8 @@ def read_bars(
     """Bars of a table with ``ts_utc`` (bar open), open, high, low, close and, where asked, volume.
 
     An optional ``session`` column tells sessions apart. Without ``bar_seconds`` the commonest step is
-    the bar length; without ``tick`` the grid is the coarsest decimal one that holds the prices. Raises
+    the bar length; without ``tick`` prices are compared on a grid finer than they are, and nothing
+    is counted in ticks. Raises
     ContractError, naming the first bar that is wrong, for missing columns, stamps that are not ascending
     or repeated, values that are absent or not finite, and bars whose high is below their low.
     """
@@ -75,7 +106,7 @@ def read_bars(
     prices = np.array([_values(frame, name) for name in PRICES]).reshape(4, frame.height)
     _check_ranges(prices)
     grid, notes = grid_of(prices, tick)
-    seconds, how = _length(stamps, bar_seconds)
+    seconds, how = bar_length(stamps, bar_seconds)
     size = _values(frame, "volume") if volume else np.zeros(frame.height)
     if (size < 0).any():
         raise _wrong(
@@ -137,6 +168,9 @@ def _values(frame: pl.DataFrame, name: str) -> Floats:
         raise ContractError(
             f"{name} is no number", expected="numbers", got=str(column.dtype), action=f"cast {name}"
         )
+    if column.dtype == pl.Float32:
+        # Through its shortest decimal: the float32 nearest 0.1 was written for 0.1, not for 0.10000000149.
+        column = column.cast(pl.String)
     values: Floats = column.cast(pl.Float64).to_numpy()
     if not np.isfinite(values).all():
         at = int(np.argmin(np.isfinite(values)))
@@ -164,25 +198,6 @@ def _wrong(what: str, row: int, expected: str, action: str) -> ContractError:
     return ContractError(f"bar {row} (counted from 0): {what}", expected=expected, action=action)
 
 
-def _length(stamps: Ints, given: float | None) -> tuple[float, list[str]]:
-    """Bar length in seconds and, when it was not given, that it was taken from the stamps."""
-    if given is not None:
-        return given, []
-    steps, counts = np.unique(np.diff(stamps), return_counts=True)
-    if not len(steps):
-        if not len(stamps):
-            return 0.0, []
-        raise ContractError(
-            "one bar does not tell how long it lasts",
-            expected="bar_seconds, or two bars",
-            action='give {"bar_seconds": N}',
-        )
-    common = float(steps[np.argmax(counts)]) / US_PER_SECOND
-    return common, [] if len(steps) == 1 else [
-        f"bar length {common:g} s, the commonest of {len(steps)} steps"
-    ]
-
-
 def decimals_of(values: Floats) -> int | None:
     """Fewest decimals that write all values, up to a few units in the last place; None without any."""
     for decimals in range(MOST_DECIMALS + 1):
@@ -195,10 +210,10 @@ def decimals_of(values: Floats) -> int | None:
 
 
 def grid_of(prices: Floats, tick: float | None) -> tuple[Grid, list[str]]:
-    """Grid that holds the prices: the tick's own where they lie on it, else a decimal one."""
+    """Grid that holds the prices: the tick's own where they lie on it, else a fine decimal one."""
     if tick is None:
-        decimals, notes = _decimal_grid(prices)
-        return Grid(decimals, 1, 1), notes
+        decimals, notes = _fine_grid(prices)
+        return Grid(decimals, 1, None), [*notes, NO_TICK]
     own = decimals_of(np.array([tick])) if tick > 0 and np.isfinite(tick) else None
     if own is None:
         raise ContractError(
@@ -206,19 +221,33 @@ def grid_of(prices: Floats, tick: float | None) -> tuple[Grid, list[str]]:
         )
     step = round(tick * 10**own)
     units = prices * 10.0**own / step
-    if bool((np.abs(units - np.rint(units)) <= 1e-6).all()):
-        return Grid(own, step, 1), []
-    decimals, notes = _decimal_grid(prices)
-    decimals = max(decimals, own)
     off = int((np.abs(units - np.rint(units)) > 1e-6).sum())
+    if not off:
+        return Grid(own, step, 1), []
+    decimals, notes = _fine_grid(prices, own)
     notes.append(f"{off} prices lie off the tick of {tick:g}; they are kept and compared as they are")
     return Grid(decimals, 1, step * 10 ** (decimals - own)), notes
 
 
-def _decimal_grid(prices: Floats) -> tuple[int, list[str]]:
-    found = decimals_of(prices)
-    if found is not None:
-        return found, []
-    top = float(np.abs(prices).max())
-    decimals = max(0, min(MOST_DECIMALS, int(np.floor(np.log10(WHOLE / top)))))
+def _fine_grid(prices: Floats, least: int = 0) -> tuple[int, list[str]]:
+    """Decimals finer than prices have, by the size of the first bar's alone: later bars change nothing.
+
+    Raises ContractError when a price has grown too large for so many decimals.
+    """
+    first = float(np.abs(prices[:, :1]).max(initial=1.0))
+    decimals = max(least, min(MOST_DECIMALS, int(np.floor(np.log10(WHOLE / (GROWTH * first))))), 0)
+    top = np.abs(prices).max(axis=0, initial=0.0)
+    large = top * 10.0**decimals > WHOLE
+    if large.any():
+        at = int(np.argmax(large))
+        raise _wrong(
+            f"its price {top[at]:g} is too large to be compared on {decimals} decimals with the first bar's",
+            at,
+            f"prices up to {GROWTH} times those of the first bar",
+            "split the file",
+        )
+    scale = 10.0**decimals
+    finer = np.abs(np.rint(prices * scale) / scale - prices) > 4 * np.spacing(np.abs(prices))
+    if not finer.any():
+        return decimals, []
     return decimals, [f"prices lie on no decimal grid; they are compared on {decimals} decimals"]

@@ -46,7 +46,7 @@ def shared_columns(table: Ints, grid: Grid, definitions: Mapping[str, Definition
         for name, field in {"level": LEVEL, "lo": LO, "hi": HI}.items()
     }
     units = {
-        f"{name}_ticks": _masked(table[field], table[field])
+        f"{name}_ticks": _ticks(table[field], grid)
         for name, field in {"level": LEVEL, "lo": LO, "hi": HI}.items()
     }
     versions = np.array([definitions[k].version if k in definitions else 0 for k in KINDS], np.int16)
@@ -64,6 +64,13 @@ def shared_columns(table: Ints, grid: Grid, definitions: Mapping[str, Definition
             "params_hash": pl.Series(hashes, dtype=pl.String).gather(table[KIND]),
         }
     )
+
+
+def _ticks(units: Ints, grid: Grid) -> pl.Series:
+    """Whole ticks; null where there is no price, where it lies between ticks, and without a tick."""
+    per_tick = grid.per_tick or 1
+    told = (units != NONE) & (grid.per_tick is not None) & (units % per_tick == 0)
+    return pl.select(pl.when(pl.Series(told)).then(pl.Series(units // per_tick))).to_series()
 
 
 def _masked(values: np.ndarray, field: Ints) -> pl.Series:
@@ -99,11 +106,11 @@ def liquidity_extras(table: Ints, grid: Grid) -> list[pl.Series]:
     ended = np.isin(kinds, [CODES[kind] for kind in OUTCOMES])
     extreme = np.where(table[HI] == table[LEVEL], table[LO], table[HI])
     source = KIND_NAMES.gather(np.where(ended, extra, 0))
-    depth = (table[HI] - table[LO]) / grid.per_tick
+    depth = (table[HI] - table[LO]) / (grid.per_tick or 1)
     return [
         _where("n", extra, counted),
         _where("extreme", grid.prices(np.where(ended, extreme, 0)), ended),
-        _where("depth_ticks", np.where(ended, depth, 0.0), ended),
+        _where("depth_ticks", np.where(ended, depth, 0.0), ended & (grid.per_tick is not None)),
         _where("bars", table[KNOWN] - table[EVENT] + 1, ended),
         pl.select(pl.when(pl.Series(ended)).then(source).alias("source")).to_series(),
     ]

@@ -71,7 +71,7 @@ def run_events(frame: pl.DataFrame, kind: str, given: Mapping[str, Any]) -> Even
 def _structure(bars: BarInput, values: Mapping[str, Any]) -> pl.DataFrame:
     swing = SwingParams(values["Lw"], values["Rw"])
     breaks = BreakParams(swing, values["mode"], values["body_atr"])
-    gaps = FvgParams(values["min_ticks"] * bars.grid.per_tick, values["min_atr"])
+    gaps = FvgParams(bars.grid.tick_units("min_ticks", values["min_ticks"], 0), values["min_atr"])
     params = SmcParams(breaks, gaps, RangeParams(values["e"]))
     found = [structure_frame(bars, params, None)]
     for seconds in values["timeframes"]:
@@ -123,16 +123,16 @@ def _at(places: Ints, index: Ints) -> pl.Series:
 def _sweeps(bars: BarInput, values: Mapping[str, Any]) -> pl.DataFrame:
     grid = bars.grid
     swing = SwingParams(values["Lw"], values["Rw"])
-    tolerance = 2 * grid.per_tick if values["tol"] is None else grid.floor_units(values["tol"])
+    tolerance = 2 * (grid.per_tick or 0) if values["tol"] is None else grid.floor_units(values["tol"])
     pool = PoolParams(swing, tolerance, values["tol_atr"])
-    sweep = SweepParams(values["min_pen"] * grid.per_tick, values["K"])
+    sweep = SweepParams(grid.tick_units("min_pen", values["min_pen"], 1), values["K"])
     params = LiquidityParams(pool, sweep)
     if values["level"] is None:
         stream = StructureStream(StreamParams(BreakParams(swing), pool=pool, sweep=sweep))
         table = only(stream.feed(bars.block), (*POOL_KINDS, *OUTCOME_KINDS))
     else:
         known = values["known_idx"]
-        level = Row("level", values["side"], known, known, level=grid.units(values["level"]))
+        level = Row("level", values["side"], known, known, level=grid.level_units(values["level"]))
         window = BarTail(0).join(bars.block)
         table = SweepEngine(sweep).feed(window, level_table([level]))
         # A given level is no event of the table: there is no row to refer to.

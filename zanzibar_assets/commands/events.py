@@ -41,6 +41,11 @@ def command(bars: Path, kind: str, params: Path | None, out: Path | None, as_jso
     them and of swings, or of one given level (Lw, Rw, tol, tol_atr, min_pen, K; level, side,
     known_idx). wyckoff: accumulation and distribution (n, trend_n, trend_k, ps_rv, sc_rv, sc_rs,
     ar_min, K, spring_max, sos_rv, w, abandon_atr). All: tick, bar_seconds.
+
+    Tick and bar length: without tick nothing is counted in ticks (pools of equal prices unless tol is
+    given, a sweep any price beyond, no columns in ticks; min_pen above 1 and min_ticks need it). Without
+    bar_seconds the commonest step between stamps is the bar length; 20 equal steps in a row of another
+    length are bars of a second length and are refused.
     """
     import polars as pl
 
