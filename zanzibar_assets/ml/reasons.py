@@ -58,13 +58,3 @@ def reasons_of(model: pl.DataFrame, features: pl.DataFrame, spoken: pl.DataFrame
           for name, column in told.items()),
     )  # fmt: skip
     return conform("prediction_reasons", frame)
-
-
-def reasons_text(reasons: pl.DataFrame, most: int = 3) -> str:
-    """One bar's PredictionReasons in words: its first named reasons with value and contribution."""
-    named = reasons.filter(pl.col("feature") != OTHERS).sort("rank").head(most)
-    return ", ".join(
-        f"{row['feature']} {'unknown' if row['value'] is None else format(row['value'], '.4g')} "
-        f"({row['contribution']:+.3f})"
-        for row in named.iter_rows(named=True)
-    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 
 DIRECTION = {1: "buy", -1: "sell"}
@@ -25,3 +26,17 @@ def fate(row: Mapping[str, object]) -> str:
     """A signal's status and reason as one sentence, the status once."""
     status, reason = str(row["status"]), str(row["reason"])
     return reason if reason.startswith(status) else f"{status}: {reason}"
+
+
+def because(row: Mapping[str, object], most: int = 3) -> str:
+    """The leading reasons of a model's signal, from its evidence, as a sentence; empty without any.
+
+    Each reason: the feature, its value at the bar, what it adds to the log-odds of a rise.
+    """
+    told = json.loads(str(row.get("evidence") or "{}")).get("reasons", [])[:most]
+    said = [
+        f"{one['feature']} {'unknown' if one['value'] is None else format(one['value'], '.4g')} "
+        f"({one['contribution']:+.3f})"
+        for one in told
+    ]
+    return f". Because of {', '.join(said)}" if said else ""

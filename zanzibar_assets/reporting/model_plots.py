@@ -114,6 +114,7 @@ def stability_chart(stability: pl.DataFrame, theme: plots.Theme = plots.LIGHT) -
     order.hlines(at, shown["lowest"], shown["rank_correlation"], color=theme.faint, lw=2.0)
     order.scatter(shown["rank_correlation"], at, color=colours, s=20, zorder=3)
     order.set_xlim(min(0.0, float(np.min(shown["lowest"].to_numpy()))) - 0.02, 1.02)
-    order.set_yticks(at, [])
+    order.set_yticks(at, [""] * len(at))
+    order.set_ylim(common.get_ylim())
     order.set_xlabel("rank correlation (line: down to the lowest)", color=theme.ink, fontsize=7)
     return plots.png(figure)

@@ -16,7 +16,7 @@ from typing import Any
 import polars as pl
 
 from zanzibar_assets.reporting.chart_page import traded_page_name
-from zanzibar_assets.reporting.labels import DIRECTION, MODEL_WORDS, fate, marks
+from zanzibar_assets.reporting.labels import DIRECTION, MODEL_WORDS, because, fate, marks
 from zanzibar_assets.reporting.session import SessionInputs, market_sentence, report_lines, verdict
 
 TEMPLATE = Path(__file__).with_name("page.html")
@@ -120,7 +120,7 @@ def _signal_table(caption: str, frame: pl.DataFrame, without: str) -> str:
             f"{row['known_at']:%H:%M:%S}", row["instrument"], DIRECTION[row["dir"]], _number(row["entry"]),
             _number(row["stop_distance"]), _number(row["target_distance"]), _number(row["risk_pct"]),
             "rules" if row["source"] == "poi" else f"model {row['model_id'][:8]}",
-            fate(row), marks(row),
+            fate(row) + because(row), marks(row),
         ]
         for row in frame.iter_rows(named=True)
     ]  # fmt: skip

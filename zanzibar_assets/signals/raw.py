@@ -23,6 +23,8 @@ from zanzibar_assets.instruments import Instrument
 from zanzibar_assets.vocabulary import US_PER_SECOND, SessionState, to_us
 
 _LEAST_STOP_TICKS = 2
+_KEPT_REASONS = 5
+_REASON = ("feature", "value", "contribution")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,17 +56,21 @@ def build_raw_signals(
     validation: pl.DataFrame,
     instrument: Instrument,
     config: Config,
+    reasons: pl.DataFrame | None = None,
 ) -> pl.DataFrame:
     """RawSignals of a session. Without predictions the rules speak alone.
 
     ``bars``, ``points_of_interest`` and ``predictions`` are the session's, ``volatility`` and
-    ``validation`` the instrument's newest of earlier sessions (either may be empty).
+    ``validation`` the instrument's newest of earlier sessions (either may be empty). A model's signal
+    keeps the first of its PredictionReasons in its evidence; they are no part of its identity.
     """
     closes = _bars_by_close(bars, config.analysis.atr_bars)
     sigma = _sigma(volatility)
     verdict = str(validation["verdict"][0]) if validation.height else "insufficient_history"
     touches = _touches(points_of_interest, closes, sigma, instrument, config)
     crossings = _crossings(predictions, closes, sigma, verdict, instrument, config)
+    told = _reasons(reasons)
+    crossings = (_with_reasons(row, told.get(row["known_at"])) for row in crossings)
     rows = sorted([*touches, *crossings], key=lambda r: (r["known_at"], r["source"], r["signal_id"]))
     kept = list(_outside_cooldown(rows, config.signals.cooldown_seconds))
     if not kept:
@@ -77,6 +83,25 @@ def touch_summary(points_of_interest: pl.DataFrame, config: Config) -> dict[str,
     touches = points_of_interest.filter(pl.col("kind") == "poi_touch")
     best = touches["score"].max() if touches.height else None
     return {"touches": touches.height, "best_score": best, "needed": config.signals.poi_min_score}
+
+
+def _reasons(reasons: pl.DataFrame | None) -> dict[Any, list[dict[str, Any]]]:
+    """The first reasons of each prediction by the time at which it is known, largest first."""
+    if reasons is None or reasons.is_empty():
+        return {}
+    named = reasons.filter((pl.col("rank") <= _KEPT_REASONS) & (pl.col("contribution") != 0.0))
+    found: dict[Any, list[dict[str, Any]]] = {}
+    for known_at, *told in named.sort("known_at", "rank").select("known_at", *_REASON).iter_rows():
+        found.setdefault(known_at, []).append(dict(zip(_REASON, told, strict=True)))
+    return found
+
+
+def _with_reasons(row: dict[str, Any], told: list[dict[str, Any]] | None) -> dict[str, Any]:
+    """A signal whose evidence holds the prediction's reasons as well."""
+    if not told:
+        return row
+    facts = {**json.loads(row["evidence"]), "reasons": told}
+    return {**row, "evidence": json.dumps(facts, sort_keys=True)}
 
 
 def _sigma(volatility: pl.DataFrame) -> float | None:

@@ -13,6 +13,7 @@ import pytest
 from zanzibar_assets.config import Config, SignalConfig
 from zanzibar_assets.contracts.registry import breaches, conform, empty
 from zanzibar_assets.instruments import load_instruments
+from zanzibar_assets.reporting.labels import because
 from zanzibar_assets.signals.raw import build_raw_signals
 
 ES = load_instruments()["SIM_ES"]
@@ -189,3 +190,28 @@ def test_a_prefix_gives_the_prefix(seed):
         cut = pl.col("known_at") <= T0 + timedelta(minutes=int(minute))
         part = build(market.filter(cut), pois.filter(cut), predicted.filter(cut), volatility(0.0002), config)
         assert part.equals(whole.filter(cut))
+
+
+def test_a_model_signal_keeps_the_reasons_of_its_prediction_beside_its_identity():
+    market, predicted = bars([20_000] * 4), predictions([0.5, 0.5, 0.7, 0.7])
+    crossed = predicted["known_at"][2]
+    rows = [
+        {"event_ts": at, "known_at": at, "model_id": "m1", "prediction": 0.7, "base": 0.1, "log_odds": 0.8,
+         "rank": rank, "feature": f"feature_{rank}", "value": None if rank == 2 else 1.5,
+         "contribution": 0.0 if rank == 4 else 0.5 / rank}
+        for at in predicted["known_at"][2:] for rank in range(1, 9)
+    ]  # fmt: skip
+    reasons = conform("prediction_reasons", pl.DataFrame(rows))
+    plain = build(market, predicted=predicted)
+    told = build_raw_signals(
+        market, NO_POINTS, predicted, NO_VOLATILITY, NO_VALIDATION, ES, CONFIG, reasons
+    )
+    assert told["known_at"].to_list() == [crossed]
+    kept = json.loads(told["evidence"][0])["reasons"]
+    assert [one["feature"] for one in kept] == ["feature_1", "feature_2", "feature_3", "feature_5"]
+    assert kept[1] == {"feature": "feature_2", "value": None, "contribution": 0.25}
+    assert told.drop("evidence").equals(plain.drop("evidence"))
+    assert because(told.row(0, named=True)) == (
+        ". Because of feature_1 1.5 (+0.500), feature_2 unknown (+0.250), feature_3 1.5 (+0.167)"
+    )
+    assert because(plain.row(0, named=True)) == ""

@@ -33,6 +33,7 @@ def raw_signals(inputs: Inputs) -> pl.DataFrame:
         standing_report(inputs),
         inputs.instrument,
         inputs.config,
+        inputs.optional("prediction_reasons"),
     )
 
 
