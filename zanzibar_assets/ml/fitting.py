@@ -22,6 +22,8 @@ from zanzibar_assets.ml.estimators import LIGHTGBM, Candidate, FittedModel, fit,
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+PATIENCE = 20
+"""Trees without a gain on unseen rows after which no more are tried."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,13 +138,9 @@ def _stopped_trees(
     whole = lightgbm.Dataset(
         data.x[rows], data.up[rows], weight=data.weight[rows], params=parameters, free_raw_data=False
     ).construct()
-    losses, boosters = np.zeros(rounds), []
-    for fold in folds:
-        curve, booster = _curve(parameters, rounds, whole, fold)
-        losses[: len(curve)] += curve * data.weight[rows[fold.test]].sum()
-        losses[len(curve) :] = np.inf  # boosting that found no split has no further trees
-        boosters.append(booster)
-    kept = int(np.argmin(losses)) + 1
+    boosters = [_booster(parameters, whole, fold) for fold in folds]
+    shares = [float(data.weight[rows[fold.test]].sum()) for fold in folds]
+    kept = best_round(boosters, shares, rounds)
     tests = [rows[fold.test] for fold in folds]
     scores = [
         np.asarray(
@@ -154,22 +152,33 @@ def _stopped_trees(
     return chosen, np.concatenate(tests), np.concatenate(scores)
 
 
-def _curve(parameters: dict[str, Any], rounds: int, whole: Any, fold: Fold) -> tuple[Floats, Any]:
-    """Loss on a fold's test rows after each tree, and the booster."""
+def _booster(parameters: dict[str, Any], whole: Any, fold: Fold) -> Any:
+    """A booster without trees on a fold's training rows that measures itself on its test rows."""
     import lightgbm
 
-    seen: dict[str, dict[str, list[float]]] = {}
     train = whole.subset(fold.train.tolist())
-    unseen = whole.subset(fold.test.tolist())
     try:
-        booster = lightgbm.train(
-            parameters,
-            train,
-            num_boost_round=rounds,
-            valid_sets=[unseen],
-            valid_names=["unseen"],
-            callbacks=[lightgbm.record_evaluation(seen)],
-        )
+        booster = lightgbm.Booster(parameters, train)
+        booster.add_valid(whole.subset(fold.test.tolist()), "unseen")
     except lightgbm.basic.LightGBMError as error:
         raise ModelError("LightGBM cannot fit these rows", got=str(error)) from error
-    return np.asarray(seen["unseen"]["binary_logloss"], dtype=np.float64), booster
+    return booster
+
+
+def best_round(boosters: list[Any], shares: list[float], rounds: int) -> int:
+    """Trees at which the boosters' weighted loss on unseen rows was least; all grow tree by tree.
+
+    They stop once it has not fallen for ``PATIENCE`` trees, or one of them finds no split any more.
+    """
+    least, kept = np.inf, 1
+    for trees in range(1, rounds + 1):
+        finished = [booster.update() for booster in boosters]
+        if trees > 1 and any(finished):
+            break
+        losses = [booster.eval_valid()[0][2] for booster in boosters]
+        loss = sum(share * each for share, each in zip(shares, losses, strict=True))
+        if loss < least:
+            least, kept = loss, trees
+        elif trees - kept >= PATIENCE:
+            break
+    return kept

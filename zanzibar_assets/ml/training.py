@@ -26,6 +26,7 @@ from zanzibar_assets.ml.estimators import CANDIDATES, Candidate
 from zanzibar_assets.ml.fitting import CalibratedModel, calibratable, fit_calibrated
 from zanzibar_assets.ml.scoring import oos_frame, score_paths
 from zanzibar_assets.ml.search import search
+from zanzibar_assets.ml.threads import one_blas_thread
 from zanzibar_assets.ml.trials import Trial, TrialLog, TrialScores
 from zanzibar_assets.ml.walk_forward import walk_forward
 
@@ -128,13 +129,14 @@ def train_model(
         nothing = _untrained(data, instrument, config, reason)
         return Trained(nothing, empty("model_oos"), empty("model_walk_forward"))
     contest = _Contest(data, folds, instrument, config, trials, code_version)
-    for candidate in candidates:
-        contest.evaluate(candidate)
-    search(config.model.search_trials, config.model.seed, contest.evaluate)
-    if contest.best is None:
-        raise ModelError("no candidate could be fitted", got=f"{contest.tried} failed trials")
-    model = _model_row(contest.best, data, instrument, config, contest.tried)
-    walk = walk_forward(contest.best.candidate, data, config.model)
+    with one_blas_thread():
+        for candidate in candidates:
+            contest.evaluate(candidate)
+        search(config.model.search_trials, config.model.seed, contest.evaluate)
+        if contest.best is None:
+            raise ModelError("no candidate could be fitted", got=f"{contest.tried} failed trials")
+        model = _model_row(contest.best, data, instrument, config, contest.tried)
+        walk = walk_forward(contest.best.candidate, data, config.model)
     return Trained(model, oos_frame(data, contest.best.paths), walk)
 
 

@@ -7,7 +7,7 @@ import pytest
 from zanzibar_assets.ml.cross_validation import cpcv_folds
 from zanzibar_assets.ml.dataset import assemble
 from zanzibar_assets.ml.estimators import CANDIDATES, Candidate
-from zanzibar_assets.ml.fitting import fit_calibrated, inner_folds, load_calibrated
+from zanzibar_assets.ml.fitting import PATIENCE, best_round, fit_calibrated, inner_folds, load_calibrated
 from zanzibar_assets_tests.ml import worlds
 
 ONE_EACH = CANDIDATES[1:]
@@ -55,6 +55,33 @@ def test_useless_trees_are_stopped_early_and_useful_ones_are_not(data):
     kept = [fit_calibrated(candidate, one, rows, settings).trees for one in (noise, data)]
     assert kept[0] <= 3
     assert kept[0] < kept[1] < 60
+
+
+class Curve:
+    """A booster whose loss on unseen rows is given, tree by tree."""
+
+    def __init__(self, losses, splits=10**9):
+        self.losses, self.splits, self.trees = losses, splits, 0
+
+    def update(self):
+        self.trees += 1
+        return self.trees > self.splits
+
+    def eval_valid(self):
+        return [("unseen", "binary_logloss", self.losses[self.trees - 1], False)]
+
+
+def test_the_number_of_trees_by_hand():
+    falling = [1.0 - tree / 100 for tree in range(60)]
+    assert best_round([Curve(falling)], [1.0], 60) == 60
+    dip = [0.9, 0.8, *[0.85] * PATIENCE, 0.1]
+    booster = Curve(dip)
+    assert best_round([booster], [1.0], 60) == 2
+    assert booster.trees == 2 + PATIENCE, "the later dip is out of sight"
+    late = [0.9, 0.8, *[0.85] * (PATIENCE - 1), 0.1]
+    assert best_round([Curve(late)], [1.0], len(late)) == len(late)
+    assert best_round([Curve(falling), Curve(falling[::-1])], [1.0, 3.0], 60) == 1, "by weight"
+    assert best_round([Curve(falling), Curve(falling, splits=7)], [1.0, 1.0], 60) == 7
 
 
 @pytest.mark.parametrize("candidate", ONE_EACH, ids=lambda c: c.algorithm)
