@@ -5,7 +5,8 @@ the last close within the horizon; a horizon never crosses the session's end. It
 return times its direction, divided by the volatility known at entry times the root of the horizon.
 The matched outcome is the mean over *every* bar of the same phase (what endlessly many random draws
 would give), so no seed enters. Standard errors cluster by session, since events of one session share
-its market (Liang and Zeger 1986, Biometrika 73:13); p-values of all cells are adjusted together for
+its market (Liang and Zeger 1986, Biometrika 73:13); the interval of a hit rate is Wilson's (1927, JASA
+22:209) with the number of events that would have that clustered error were they independent; p-values of all cells are adjusted together for
 the false discovery rate under any dependence (Benjamini and Yekutieli 2001, Ann. Statist. 29:1165).
 """
 
@@ -71,6 +72,24 @@ def clustered_mean(values: Floats, clusters: NDArray[np.int64]) -> ClusteredMean
         return ClusteredMean(mean, float("inf"), count)
     variance = count / (count - 1) * float(sums @ sums) / len(values) ** 2
     return ClusteredMean(mean, variance**0.5, count)
+
+
+def hit_rate_interval(rate: ClusteredMean, events: int) -> tuple[float, float]:
+    """Wilson interval of a share of ``events`` whose standard error is clustered by session.
+
+    The effective number of events is rate * (1 - rate) / error^2, never more than there are; where
+    nothing varies it is the number of sessions, since no more than those is known to be independent.
+    The quantile is Student's with sessions - 1 degrees of freedom. Needs two sessions.
+    """
+    from scipy.stats import t
+
+    share, spread = rate.mean, rate.mean * (1.0 - rate.mean)
+    varies = rate.standard_error > 0.0
+    size = min(float(events), spread / rate.standard_error**2) if varies else float(rate.clusters)
+    reach = float(t.ppf(0.5 + CONFIDENCE / 2, rate.clusters - 1)) ** 2 / size
+    middle = (share + reach / 2.0) / (1.0 + reach)
+    half = (reach * (spread + reach / 4.0)) ** 0.5 / (1.0 + reach)
+    return max(0.0, min(share, middle - half)), min(1.0, max(share, middle + half))
 
 
 def build_event_hit_rates(
@@ -148,10 +167,14 @@ def _cell(
     measured = clustered_mean(edge, outcomes.session[entry])
     enough = len(entry) >= LEAST_EVENTS and measured.clusters >= LEAST_SESSIONS
     low, high = measured.interval() if enough else (None, None)
+    rate = clustered_mean(hits, outcomes.session[entry])
+    rate_low, rate_high = hit_rate_interval(rate, len(entry)) if enough else (None, None)
     return {
         "events": len(entry),
         "sessions": measured.clusters,
-        "hit_rate": float(hits.mean()),
+        "hit_rate": rate.mean,
+        "hit_rate_low": rate_low,
+        "hit_rate_high": rate_high,
         "hit_rate_matched": float(np.where(up, matched.up_share, 1.0 - matched.up_share).mean()),
         "edge_sigma": measured.mean,
         "ci_low": low,
@@ -171,6 +194,7 @@ def adjust(rows: pl.DataFrame) -> pl.DataFrame:
     if tested.any():
         adjusted[tested] = false_discovery_control(p_values.drop_nulls().to_numpy(), method="by")
     frame = rows.with_columns(
+        pl.col("hit_rate_low", "hit_rate_high").cast(pl.Float64),
         p_value=p_values,
         ci_low=pl.col("ci_low").cast(pl.Float64),
         ci_high=pl.col("ci_high").cast(pl.Float64),

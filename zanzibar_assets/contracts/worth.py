@@ -12,11 +12,15 @@ class EventHitRates(Frame):
     """One row per event kind, bar length, session phase and horizon, of one instrument.
 
     ``hit_rate`` is the share of events after which price stood further in the event's direction at
-    the horizon; ``hit_rate_matched`` the same share over every bar of the same phase with the same
+    the horizon, ``hit_rate_low``/``hit_rate_high`` its 95 % interval (Wilson's, with the effective
+    number of events that an error clustered by session leaves); ``hit_rate_matched`` the same share over every bar of the same phase with the same
     mix of directions. ``edge_sigma`` is the mean signed log return beyond the matched mean, in units
     of the volatility known at entry (``ci_low``/``ci_high``: 95 %, clustered by session);
-    ``edge_ticks`` the same in ticks. ``p_adjusted`` holds the false discovery rate over all
-    ``looked_at`` tests of the table. Tests are null below the least number of events and sessions.
+    ``edge_ticks`` the same in ticks. ``p_adjusted`` is ``p_value`` after the correction of
+    Benjamini and Yekutieli for all ``looked_at`` tests of the table, which holds the false discovery
+    rate however the tests depend on each other: the smallest of m p-values is multiplied by m * (1 + 1/2
+    + ... + 1/m), so that of 400 tests .0006 becomes 1. Intervals and tests are null below 30 events or
+    8 sessions.
     """
 
     kind: str
@@ -26,6 +30,8 @@ class EventHitRates(Frame):
     events: pl.Int64 = pa.Field(ge=1)
     sessions: pl.Int64 = pa.Field(ge=1)
     hit_rate: pl.Float64 = pa.Field(ge=0, le=1)
+    hit_rate_low: pl.Float64 = pa.Field(nullable=True, ge=0, le=1)
+    hit_rate_high: pl.Float64 = pa.Field(nullable=True, ge=0, le=1)
     hit_rate_matched: pl.Float64 = pa.Field(ge=0, le=1)
     edge_sigma: pl.Float64
     ci_low: pl.Float64 = pa.Field(nullable=True)

@@ -52,8 +52,10 @@ MIGRATIONS: dict[tuple[str, int], Migration | Rebuild] = {
     ("technical_factors", 1): Rebuild("version 1 lacks factors that are computed from bars"),
     ("feature_matrix", 1): Rebuild("version 1 lacks features that are computed from the session's tables"),
     ("labels", 1): Rebuild("version 1 walked bars, not trades"),
+    ("points_of_interest", 1): Rebuild("version 1 has no event ids, references and definitions"),
     ("liquidity_features", 2): Rebuild("version 2 has no ratio at the bars' extremes"),
     ("regimes", 1): Rebuild("version 1 has no filtered trend and liquidity regimes"),
+    ("event_hit_rates", 1): Rebuild("version 1 has no interval of the hit rate"),
     ("correlations", 1): Rebuild("version 1 has no DCC correlation and no correlations of ticks"),
 }
 """(table, version that was stored) -> the step to the next version."""

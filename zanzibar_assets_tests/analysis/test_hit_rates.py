@@ -5,7 +5,13 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from zanzibar_assets.analysis.hit_rates import ClusteredMean, adjust, build_event_hit_rates, clustered_mean
+from zanzibar_assets.analysis.hit_rates import (
+    ClusteredMean,
+    adjust,
+    build_event_hit_rates,
+    clustered_mean,
+    hit_rate_interval,
+)
 from zanzibar_assets.analysis.outcomes import HOUR_US, PHASES, bar_outcomes
 from zanzibar_assets.calendars import session_window, sessions_between
 from zanzibar_assets.config import load_config
@@ -146,6 +152,8 @@ def test_a_planted_drift_is_found_and_its_mirror_too(config):
     assert mirrored["edge_sigma"] == pytest.approx(-found["edge_sigma"])
     assert mirrored["hit_rate"] == pytest.approx(1 - found["hit_rate"])
     assert found["ci_low"] < found["edge_sigma"] < found["ci_high"]
+    assert found["hit_rate_low"] < found["hit_rate"] < found["hit_rate_high"]
+    assert mirrored["hit_rate_low"] == pytest.approx(1 - found["hit_rate_high"])
     # five minutes of two ticks, less what every minute of the phase drifts on average
     assert 5 < found["edge_ticks"] < 10
 
@@ -171,7 +179,8 @@ def test_few_events_give_no_test(config):
     bars = walk(9, 3)
     got = build_event_hit_rates([events_at(bars, [50, 300, 600])], bars, ES, config)
     assert set(got["verdict"]) == {"too few"}
-    assert got["p_value"].null_count() == got.height
+    for name in ("p_value", "hit_rate_low", "hit_rate_high"):
+        assert got[name].null_count() == got.height
     assert got["looked_at"].unique().to_list() == [0]
 
 
@@ -192,6 +201,30 @@ def test_clustered_error_by_hand():
     assert (low, high) == pytest.approx((3 - 12.7062047 * 1.5, 3 + 12.7062047 * 1.5))
 
 
+def test_interval_of_a_hit_rate_by_hand():
+    # 40 of 80, error .08: effective n = .25 / .0064 = 39.0625; t(19) = 2.0930241, t^2 / n = .1121472
+    low, high = hit_rate_interval(ClusteredMean(0.5, 0.08, 20), 80)
+    half = math.sqrt(0.1121472 * (0.25 + 0.1121472 / 4)) / 1.1121472
+    assert (low, high) == pytest.approx((0.5 - half, 0.5 + half), abs=1e-6)
+
+
+def test_dependent_events_widen_the_interval_of_a_hit_rate_and_none_varying_is_not_certain():
+    random = np.random.default_rng(4)
+    sessions = np.repeat(np.arange(20), 10)
+    alone = random.integers(0, 2, 200).astype(float)
+    together = np.repeat(random.integers(0, 2, 20), 10).astype(float)
+    spans = []
+    for hits in (alone, together):
+        rate = clustered_mean(hits, sessions)
+        low, high = hit_rate_interval(rate, 200)
+        assert 0 <= low < rate.mean < high <= 1
+        spans.append(high - low)
+    assert spans[1] > 2 * spans[0]
+    low, high = hit_rate_interval(clustered_mean(np.ones(200), sessions), 200)
+    assert high == 1.0
+    assert low == pytest.approx(1 / (1 + 2.0930241**2 / 20))
+
+
 def test_a_constant_mean_is_certain():
     assert ClusteredMean(0.0, 0.0, 9).p_value() == 1.0
     assert ClusteredMean(0.1, 0.0, 9).p_value() == 0.0
@@ -205,6 +238,8 @@ def test_p_values_are_adjusted_over_every_test():
             "edge_sigma": [0.1, 0.2, 0.3, -0.2],
             "ci_low": [0.0, 0.0, None, 0.0],
             "ci_high": [1.0, 1.0, None, 1.0],
+            "hit_rate_low": [0.4, 0.4, None, 0.4],
+            "hit_rate_high": [0.6, 0.6, None, 0.6],
         }
     )
     got = adjust(rows)

@@ -9,7 +9,7 @@ def rates(*verdicts, looked_at=12):
     rows = [
         {
             "kind": f"kind_{i}<b>", "timeframe_seconds": 60, "phase": "all", "horizon_minutes": 30,
-            "events": 100 + i, "sessions": 20, "hit_rate": 0.6, "hit_rate_matched": 0.5,
+            "events": 100 + i, "sessions": 20, "hit_rate": 0.6, "hit_rate_low": 0.5, "hit_rate_high": 0.7, "hit_rate_matched": 0.5,
             "edge_sigma": 0.1 * i, "ci_low": 0.1 * i - 0.05, "ci_high": 0.1 * i + 0.05,
             "edge_ticks": 1.5, "p_value": 0.01,
             "p_adjusted": 0.04, "looked_at": looked_at, "verdict": verdict, "measured_through": "2024-03-01",
