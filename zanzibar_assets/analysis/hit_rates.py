@@ -6,8 +6,8 @@ return times its direction, divided by the volatility known at entry times the r
 The matched outcome is the mean over *every* bar of the same phase (what endlessly many random draws
 would give), so no seed enters. Standard errors cluster by session, since events of one session share
 its market (Liang and Zeger 1986, Biometrika 73:13); the interval of a hit rate is Wilson's (1927, JASA
-22:209) with the number of events that would have that clustered error were they independent; p-values of all cells are adjusted together for
-the false discovery rate under any dependence (Benjamini and Yekutieli 2001, Ann. Statist. 29:1165).
+22:209) with the number of events that would have that clustered error were they independent; p-values of
+all cells are adjusted together for the false discovery rate under any dependence (Benjamini and Yekutieli 2001, Ann. Statist. 29:1165).
 """
 
 from __future__ import annotations
@@ -155,9 +155,7 @@ def _measure(
                 yield keys | {"phase": name, "horizon_minutes": minutes} | row
 
 
-def _cell(
-    outcomes: Outcomes, column: int, entry: NDArray[np.int64], direction: Floats
-) -> dict[str, Any]:
+def _cell(outcomes: Outcomes, column: int, entry: NDArray[np.int64], direction: Floats) -> dict[str, Any]:
     move, ticks = outcomes.move[entry, column], outcomes.ticks[entry, column]
     matched = outcomes.matched(column, entry)
     edge = direction * (move - matched.move)
