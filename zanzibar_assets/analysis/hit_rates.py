@@ -7,7 +7,8 @@ The matched outcome is the mean over *every* bar of the same phase (what endless
 would give), so no seed enters. Standard errors cluster by session, since events of one session share
 its market (Liang and Zeger 1986, Biometrika 73:13); the interval of a hit rate is Wilson's (1927, JASA
 22:209) with the number of events that would have that clustered error were they independent; p-values of
-all cells are adjusted together for the false discovery rate under any dependence (Benjamini and Yekutieli 2001, Ann. Statist. 29:1165).
+all cells are adjusted together for the false discovery rate under any dependence (Benjamini and
+Yekutieli 2001, Ann. Statist. 29:1165).
 """
 
 from __future__ import annotations

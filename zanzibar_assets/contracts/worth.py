@@ -14,8 +14,9 @@ class EventHitRates(Frame):
     ``hit_rate`` is the share of events after which price stood further in the event's direction at
     the horizon, ``hit_rate_low``/``hit_rate_high`` its 95 % interval (Wilson's, with the effective
     number of events that an error clustered by session leaves); ``hit_rate_matched`` the same share
-    over every bar of the same phase with the same mix of directions. ``edge_sigma`` is the mean signed log return beyond the matched mean, in units
-    of the volatility known at entry (``ci_low``/``ci_high``: 95 %, clustered by session);
+    over every bar of the same phase with the same mix of directions.
+    ``edge_sigma`` is the mean signed log return beyond the matched mean, in units of the volatility known
+    at entry (``ci_low``/``ci_high``: 95 %, clustered by session);
     ``edge_ticks`` the same in ticks. ``p_adjusted`` is ``p_value`` after the correction of
     Benjamini and Yekutieli for all ``looked_at`` tests of the table, which holds the false discovery
     rate however the tests depend on each other: the smallest of m p-values is multiplied by m * (1 + 1/2
