@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import polars as pl
 
-from zanzibar_assets.analysis.events import EventWriter, JoinedBars, digest, join_bars
+from zanzibar_assets.analysis.events import Definition, EventWriter, JoinedBars, digest, join_bars
 from zanzibar_assets.analysis.poi_context import BarContext, EventIndex, SourceEvent
-from zanzibar_assets.analysis.poi_score import weighted_score
-from zanzibar_assets.analysis.poi_zones import Path, Zone, born, factors_at, life
+from zanzibar_assets.analysis.poi_score import HALF_LIFE_BARS, WEIGHTS, weighted_score
+from zanzibar_assets.analysis.poi_zones import (
+    MIN_BLOCK_LEG_ATR,
+    MIN_GAP_ATR,
+    RECENT_BARS,
+    Path,
+    Zone,
+    born,
+    factors_at,
+    life,
+)
 from zanzibar_assets.analysis.smc import base_rows
 from zanzibar_assets.analysis.sweeps import LiquidityParams, liquidity_rows
+from zanzibar_assets.config import stable_hash
 from zanzibar_assets.vocabulary import EVENT_TS, KNOWN_AT
 
 if TYPE_CHECKING:
@@ -22,6 +32,15 @@ if TYPE_CHECKING:
 
 TABLE = "points_of_interest"
 FACTOR_DIGITS = 6
+VERSION = 1
+RULES: Final = {
+    "weights": dict(WEIGHTS),
+    "half_life_bars": HALF_LIFE_BARS,
+    "recent_bars": RECENT_BARS,
+    "min_block_leg_atr": MIN_BLOCK_LEG_ATR,
+    "min_gap_atr": MIN_GAP_ATR,
+}
+"""Parameters that are constants of this version, told in the rows' params_hash."""
 COLUMNS = ["event_id", "kind", "dir", "level_ticks", "lo_ticks", "hi_ticks", "ref_id", "attrs"]
 
 
@@ -41,7 +60,8 @@ def build_points_of_interest(
     on: only their touches and their end appear, under the same ``poi_id`` (zones of swept resting
     levels end with their session, as those levels do). A ``poi`` row scores the zone at birth, a
     ``poi_touch`` row as price arrives (each earlier touch halves ``fresh``, so does age), a
-    ``poi_invalidated`` row with ``fresh`` 0. ``factors`` is a JSON object of values in [0, 1].
+    ``poi_invalidated`` row with ``fresh`` 0. ``factors`` is a JSON object of values in [0, 1]. Later
+    rows name the zone's ``poi`` row in ``ref_id``, also where that stands in an earlier session.
     """
     from zanzibar_assets.contracts.registry import conform, empty
 
@@ -58,10 +78,15 @@ def build_points_of_interest(
     index = EventIndex.of(events)
     zones = (born(event, context, index) for event in events if event.kind in ("ob", "fvg", "level_sweep"))
     path = _path(joined)
-    records = [row for zone in zones if zone is not None for row in _records(zone, joined, path, instrument)]
+    own = definition(config)
+    records = [
+        row for zone in zones if zone is not None for row in _records(zone, joined, path, instrument, own)
+    ]
     if not records:
         return empty(TABLE)
-    frame = pl.DataFrame(records).with_columns(pl.col(EVENT_TS, KNOWN_AT).cast(pl.Datetime("us", "UTC")))
+    frame = pl.DataFrame(records, infer_schema_length=None).with_columns(
+        pl.col(EVENT_TS, KNOWN_AT).cast(pl.Datetime("us", "UTC"))
+    )
     return conform(TABLE, frame.sort(KNOWN_AT, EVENT_TS, "kind", "poi_id"))
 
 
@@ -110,7 +135,14 @@ def _earlier_pool_sweeps(joined: JoinedBars, instrument: Instrument, config: Con
     return found
 
 
-def _records(zone: Zone, joined: JoinedBars, path: Path, instrument: Instrument) -> list[dict[str, Any]]:
+def definition(config: Config) -> Definition:
+    """Version and parameters of zones and their scores."""
+    return Definition(VERSION, stable_hash({"engine": TABLE, "atr_bars": config.analysis.atr_bars, **RULES}))
+
+
+def _records(
+    zone: Zone, joined: JoinedBars, path: Path, instrument: Instrument, own: Definition
+) -> list[dict[str, Any]]:
     """Rows of a zone that became known within the session."""
     source, first = zone.source, joined.first
     shared = {
@@ -122,21 +154,52 @@ def _records(zone: Zone, joined: JoinedBars, path: Path, instrument: Instrument)
         "hi": zone.hi * instrument.tick_size,
         "source_kind": source.kind,
         "source_id": source.event_id,
+        "timeframe_seconds": joined.seconds,
+        "def_version": own.version,
+        "params_hash": own.params_hash,
     }
-    rows = [(source.event_idx, source.known_idx, "poi", zone.factors)]
-    rows += [(visit.t, visit.t, visit.kind, factors_at(zone, visit)) for visit in life(zone, path)]
+    birth = _event(zone, joined, "poi", (source.event_idx, source.known_idx), instrument, own, None)
+    rows = [(birth, source.known_idx, 0, zone.factors)]
+    for visit in life(zone, path):
+        found = _event(zone, joined, visit.kind, (visit.t, visit.t), instrument, own, birth["event_id"])
+        rows.append((found, visit.t, visit.touches, factors_at(zone, visit)))
     return [
         {
-            EVENT_TS: joined.event_us[event_idx],
-            KNOWN_AT: joined.known_us[known_idx],
-            "kind": kind,
+            **event,
             **shared,
             "score": weighted_score(factors),
             "factors": _rounded(factors),
+            "attrs": json.dumps({"touches": touches}, separators=(",", ":")),
         }
-        for event_idx, known_idx, kind, factors in rows
+        for event, known_idx, touches, factors in rows
         if known_idx >= first
     ]
+
+
+def _event(
+    zone: Zone,
+    joined: JoinedBars,
+    kind: str,
+    bars: tuple[int, int],
+    instrument: Instrument,
+    own: Definition,
+    ref_id: str | None,
+) -> dict[str, Any]:
+    """What is the row's own: stamps, kind, the edge that price met, the row it updates, and its id."""
+    event_us, known_us = joined.event_us[bars[0]], joined.known_us[bars[1]]
+    upper = (zone.source.dir > 0) != (kind == "poi_invalidated")
+    level = zone.hi if upper else zone.lo
+    parts = (kind, zone.source.dir, event_us, known_us, level, zone.lo, zone.hi)
+    of = (own.version, own.params_hash, ref_id, zone.source.event_id)
+    return {
+        EVENT_TS: event_us,
+        KNOWN_AT: known_us,
+        "event_id": digest(instrument.id, *parts, *of),
+        "kind": kind,
+        "level_ticks": level,
+        "level": level * instrument.tick_size,
+        "ref_id": ref_id,
+    }
 
 
 def _rounded(factors: dict[str, float]) -> str:

@@ -304,20 +304,32 @@ class WyckoffSchematics(TimedFrame):
     params_hash: str
 
 
-class PointsOfInterest(TimedFrame):
-    """Zones worth watching. ``kind``: poi, poi_touch, poi_invalidated; score in [0, 1] at known_at."""
+class PointsOfInterest(Events):
+    """Zones worth watching. ``kind``: poi, poi_touch, poi_invalidated; score in [0, 1] at known_at.
+
+    ``poi_id`` is the zone's, on each of its rows; ``ref_id`` of a later row is the ``event_id`` of the
+    zone's poi row. ``level`` is the edge that price met: the near one, of an invalidation the far one.
+    ``source_id`` is the event the zone came from; ``attrs.touches`` counts its touches before the row.
+    """
 
     poi_id: str
     kind: str = pa.Field(isin=["poi", "poi_touch", "poi_invalidated"])
     dir: pl.Int8 = pa.Field(isin=[-1, 1])
+    level_ticks: pl.Int64
     lo_ticks: pl.Int64
     hi_ticks: pl.Int64
+    level: pl.Float64
     lo: pl.Float64
     hi: pl.Float64
     score: pl.Float64 = pa.Field(ge=0, le=1)
     source_kind: str
     source_id: str
     factors: str
+
+    @pa.dataframe_check(error="a poi row refers to another, or a later row to none")
+    def later_rows_refer_to_the_first(cls, data: PolarsData) -> pl.LazyFrame:  # noqa: N805 - pandera's protocol
+        """ref_id is null on poi rows alone."""
+        return data.lazyframe.select((pl.col("kind") == "poi") == pl.col("ref_id").is_null())
 
 
 class TechnicalFactors(TimedFrame):

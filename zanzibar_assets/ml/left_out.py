@@ -85,8 +85,11 @@ LEFT_OUT: dict[str, dict[str, str]] = {
         **dict.fromkeys(("timeframe_seconds", "def_version", "params_hash"), _HOW),
     },
     "points_of_interest": {
-        **dict.fromkeys(("lo_ticks", "hi_ticks"), _PLACE),
-        **dict.fromkeys(("source_kind", "source_id"), _ID),
+        **dict.fromkeys(("level_ticks", "lo_ticks", "hi_ticks"), _PLACE),
+        **dict.fromkeys(("event_id", "ref_id", "source_kind", "source_id"), _ID),
+        **dict.fromkeys(("timeframe_seconds", "def_version", "params_hash"), _HOW),
+        "level": "one of lo and hi",
+        "attrs": "the score falls with each touch",
         "factors": "the score weighs them",
     },
     "narratives": {

@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 from zanzibar_assets.analysis import poi_score as score
 from zanzibar_assets.analysis.engine import BarSeries
 from zanzibar_assets.analysis.events import join_bars
+from zanzibar_assets.analysis.poi import definition
 from zanzibar_assets.analysis.poi_context import higher_timeframe_bias, session_vwap
-from zanzibar_assets_tests.analysis.structure_stack import build_all, smc_history
+from zanzibar_assets.contracts.registry import breaches
+from zanzibar_assets_tests.analysis.structure_stack import CONFIG, CRYPTO, build_all, smc_history
 from zanzibar_assets_tests.builders.bar_walks import FIRST_MONDAY, as_history, frame_of, sessions, walk
 
 unit = st.floats(0, 1)
@@ -104,6 +106,46 @@ def test_zones_of_earlier_sessions_live_on_under_their_own_id():
     assert carried.height > 0
     assert "poi" not in set(carried["kind"])
     assert not second["poi_id"].is_in(list(dead)).any()
+
+
+def test_rows_are_events_that_name_the_row_they_update():
+    frames, zones = _zones()
+    first = build_all(frames[:1], frames[1], smc_history(frames[:1]))["points_of_interest"]
+    both = pl.concat([first, zones])
+    assert both["event_id"].is_unique().all()
+    births = {row["event_id"]: row for row in both.filter(kind="poi").iter_rows(named=True)}
+    seen = set()
+    for row in both.filter(pl.col("kind") != "poi").iter_rows(named=True):
+        if row["ref_id"] in births:
+            birth = births[row["ref_id"]]
+            seen.add(row["known_at"].date() != birth["known_at"].date())
+            assert birth["poi_id"] == row["poi_id"]
+            assert birth["known_at"] < row["known_at"]
+    assert seen == {True, False}, "zones of the session and of the one before were met"
+    near = both.filter(pl.col("kind") != "poi_invalidated")
+    sides = pl.when(pl.col("dir") > 0)
+    assert (
+        near["level_ticks"] == near.select(sides.then("hi_ticks").otherwise("lo_ticks")).to_series()
+    ).all()
+    ends = both.filter(kind="poi_invalidated")
+    assert (
+        ends["level_ticks"] == ends.select(sides.then("lo_ticks").otherwise("hi_ticks")).to_series()
+    ).all()
+    assert (both["level"] == both["level_ticks"] * CRYPTO.tick_size).all()
+    assert (both["params_hash"].unique().to_list(), both["def_version"].unique().to_list()) == (
+        [definition(CONFIG).params_hash],
+        [1],
+    )
+    assert breaches("points_of_interest", zones) == []
+    assert breaches("points_of_interest", zones.with_columns(ref_id=pl.lit(None, pl.String)))
+
+
+def test_attrs_count_the_touches_before_a_row():
+    _, zones = _zones()
+    born = zones.filter(kind="poi")["poi_id"].to_list()
+    for _, rows in zones.filter(pl.col("poi_id").is_in(born)).group_by("poi_id", maintain_order=True):
+        touches = [json.loads(text)["touches"] for text in rows["attrs"]]
+        assert touches == [0, *range(len(touches) - 1)]
 
 
 def test_without_aggressor_sides_the_delta_factor_is_left_out():

@@ -91,12 +91,15 @@ def _points(chance: random.Random, minutes: int) -> pl.DataFrame:
             "event_ts": frames.at(known - 1), "known_at": frames.at(known), "poi_id": f"poi-{number}",
             "kind": "poi", "dir": chance.choice([-1, 1]), "lo_ticks": 18_790, "hi_ticks": 18_800,
             "lo": 4697.5, "hi": 4700.0, "score": round(chance.random(), 3), "source_kind": "ob",
-            "source_id": "x", "factors": "{}",
+            "source_id": "x", "factors": "{}", "event_id": f"e{number}", "ref_id": None,
+            "level_ticks": 18_800, "level": 4700.0,
+            "timeframe_seconds": 60, "def_version": 1, "params_hash": "x", "attrs": "{}",
         }  # fmt: skip
         rows.append(row)
         if chance.random() < 0.5:
             later = frames.at(known + chance.uniform(0, 10))
-            rows.append(row | {"kind": "poi_invalidated", "event_ts": later, "known_at": later})
+            ends = {"kind": "poi_invalidated", "event_id": f"f{number}", "ref_id": row["event_id"]}
+            rows.append(row | ends | {"event_ts": later, "known_at": later})
     return frames.sound("points_of_interest", sorted(rows, key=lambda row: row["known_at"]))
 
 

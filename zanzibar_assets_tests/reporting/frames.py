@@ -53,6 +53,9 @@ def points_of_interest() -> pl.DataFrame:
                 "event_ts": at(4), "known_at": at(5), "poi_id": "poi-1", "kind": kind, "dir": 1,
                 "lo_ticks": 18_800, "hi_ticks": 18_806, "lo": 4700.0, "hi": 4701.5, "score": 0.8,
                 "source_kind": "order_block", "source_id": "ob-1", "factors": "{}",
+                "event_id": f"{kind}-1", "ref_id": None if kind == "poi" else "poi-1",
+                "level_ticks": 18_806, "level": 4701.5,
+                "timeframe_seconds": 60, "def_version": 1, "params_hash": "x", "attrs": "{}",
             }
             for kind in ("poi", "poi_touch")
         ],

@@ -54,6 +54,9 @@ def point(minute, kind="poi_touch", poi_id="p1", direction=1, lo=19_990, hi=19_9
         "event_ts": stamp, "known_at": stamp, "poi_id": poi_id, "kind": kind, "dir": direction,
         "lo_ticks": lo, "hi_ticks": hi, "lo": lo * 0.25, "hi": hi * 0.25, "score": score,
         "source_kind": "ob", "source_id": "x", "factors": "{}",
+        "event_id": f"{poi_id}-{minute}", "ref_id": None if kind == "poi" else poi_id,
+        "level_ticks": hi, "level": hi * 0.25,
+        "timeframe_seconds": 60, "def_version": 1, "params_hash": "x", "attrs": "{}",
     }  # fmt: skip
 
 

@@ -63,7 +63,9 @@ def zones(rng: np.random.Generator, count: int = 12) -> pl.DataFrame:
                     "poi_id": f"z{i}", "kind": kind, "dir": 1 if i % 2 else -1, "lo_ticks": low,
                     "hi_ticks": high, "lo": low / 4, "hi": high / 4, "score": round(rng.random(), 3),
                     "source_kind": str(rng.choice(["ob", "fvg", "level_sweep"])), "source_id": f"s{i}",
-                    "factors": "{}",
+                    "factors": "{}", "event_id": f"z{i}-{step}", "ref_id": f"z{i}-0" if step else None,
+                    "level_ticks": high, "level": high / 4,
+                    "timeframe_seconds": 60, "def_version": 1, "params_hash": "x", "attrs": "{}",
                 }
             )  # fmt: skip
     return conform("points_of_interest", pl.DataFrame(rows)).sort("known_at", maintain_order=True)
