@@ -30,6 +30,8 @@ LEAST_SESSIONS = 8
 CONFIDENCE = 0.95
 FALSE_DISCOVERY = 0.05
 ALL = "all"
+MADE_TWICE = ("level_accept", "level_sweep")
+"""Kinds that the bar engine makes and, by another definition, the tick engine."""
 EVENT_COLUMNS = ("kind", "dir", "known_at", "timeframe_seconds", "session")
 
 Floats = NDArray[np.float64]
@@ -93,13 +95,21 @@ def hit_rate_interval(rate: ClusteredMean, events: int) -> tuple[float, float]:
     return max(0.0, min(share, middle - half)), min(1.0, max(share, middle + half))
 
 
+def told_apart(table: str, events: pl.DataFrame) -> pl.DataFrame:
+    """Events whose kind says bar or tick where two tables use one word: two definitions are not pooled."""
+    engine = "tick" if table == "orderflow_events" else "bar"
+    kind = pl.col("kind")
+    named = pl.when(kind.is_in(MADE_TWICE)).then(kind + f" ({engine})").otherwise(kind)
+    return events.with_columns(kind=named)
+
+
 def build_event_hit_rates(
     tables: Sequence[pl.DataFrame], bars: pl.DataFrame, instrument: Instrument, config: Config
 ) -> pl.DataFrame:
     """EventHitRates frame of an instrument.
 
-    ``tables`` are event tables of several sessions (columns kind, dir, known_at,
-    timeframe_seconds, session), ``bars`` the Bars of the same sessions with ``session``. Events
+    ``tables`` are event tables of several sessions (columns kind, dir, known_at, timeframe_seconds,
+    session; ``told_apart`` by table), ``bars`` the Bars of the same sessions with ``session``. Events
     without a direction, and those after which no bar opens in their session, are not counted.
     """
     from zanzibar_assets.contracts.registry import conform, empty

@@ -21,7 +21,7 @@ class EventHitRates(Frame):
     Benjamini and Yekutieli for all ``looked_at`` tests of the table, which holds the false discovery
     rate however the tests depend on each other: the smallest of m p-values is multiplied by m * (1 + 1/2
     + ... + 1/m), so that of 400 tests .0006 becomes 1. Intervals and tests are null below 30 events or
-    8 sessions.
+    8 sessions. ``level_accept`` and ``level_sweep`` say whether bars or single trades (tick) showed them.
     """
 
     kind: str

@@ -11,6 +11,7 @@ from zanzibar_assets.analysis.hit_rates import (
     build_event_hit_rates,
     clustered_mean,
     hit_rate_interval,
+    told_apart,
 )
 from zanzibar_assets.analysis.outcomes import HOUR_US, PHASES, bar_outcomes
 from zanzibar_assets.calendars import session_window, sessions_between
@@ -190,6 +191,18 @@ def test_events_without_direction_or_without_a_bar_after_them_are_not_counted(co
     late = events_at(bars, [239])  # the session's last bar: the next opens in another session
     got = build_event_hit_rates([flat, late], bars, ES, config)
     assert_frame_equal(got, empty("event_hit_rates"))
+
+
+def test_one_word_of_two_engines_is_not_pooled(config):
+    bars = walk(6, 3)
+    tables = {"liquidity_sweeps": [50, 100], "orderflow_events": [300, 350, 400]}
+    events = [
+        told_apart(table, pl.concat([events_at(bars, rows, "level_accept"), events_at(bars, rows, "own")]))
+        for table, rows in tables.items()
+    ]
+    got = build_event_hit_rates(events, bars, ES, config).filter(phase="all", horizon_minutes=5)
+    counts = dict(got.select("kind", "events").iter_rows())
+    assert counts == {"level_accept (bar)": 2, "level_accept (tick)": 3, "own": 5}
 
 
 def test_clustered_error_by_hand():

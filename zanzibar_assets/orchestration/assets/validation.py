@@ -24,12 +24,12 @@ EVENT_TABLES = ("smc_events", "wyckoff_events", "liquidity_sweeps", "orderflow_e
 )
 def event_hit_rates(inputs: Inputs) -> pl.DataFrame:
     """What followed each kind of event beside matched times, over every kind looked at; with a page."""
-    from zanzibar_assets.analysis.hit_rates import build_event_hit_rates
+    from zanzibar_assets.analysis.hit_rates import build_event_hit_rates, told_apart
     from zanzibar_assets.reporting.hit_rate_page import page_name, render_hit_rates, sentence
     from zanzibar_assets.reporting.page import write_page
 
     bars = inputs.through_session("bars")
-    events = [inputs.through_session(table) for table in EVENT_TABLES]
+    events = [told_apart(table, inputs.through_session(table)) for table in EVENT_TABLES]
     name = inputs.instrument.id
     rates = build_event_hit_rates(events, bars, inputs.instrument, inputs.config)
     page = render_hit_rates(rates, name, simulated=inputs.simulated)
