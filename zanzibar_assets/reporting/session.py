@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from zanzibar_assets.contracts.registry import conform
+from zanzibar_assets.reporting.check_lines import check_lines, not_built, stopping
 from zanzibar_assets.reporting.labels import DIRECTION, MODEL_WORDS, fate, marks
 from zanzibar_assets.reporting.trust import trust_lines
 
@@ -29,8 +30,9 @@ class SessionInputs:
     ``narrative_scores`` are the session's partitions. Maps are by instrument id: ``bars`` of the session,
     ``validation`` and ``risk`` as they stood for it; ``charts`` are the instruments with a chart of it.
     ``completeness`` says what is known of each instrument's data. ``checks`` maps "table partition"
-    to the checks of the partitions that the report covers, and ``left_out`` names instruments or
-    tables that could not be used, with the reason.
+    to the checks of the session's partitions, ``stopped`` are (table, partition, reason) of those that
+    were not built and ``never_built`` (table, partition) of those that nobody tried; ``left_out``
+    names instruments or tables that could not be used, with the reason.
     """
 
     session: str
@@ -47,6 +49,8 @@ class SessionInputs:
     validation: Mapping[str, pl.DataFrame] = field(default_factory=dict)
     risk: Mapping[str, pl.DataFrame] = field(default_factory=dict)
     checks: Mapping[str, tuple[CheckOutcome, ...]] = field(default_factory=dict)
+    stopped: tuple[tuple[str, str, str], ...] = ()
+    never_built: tuple[tuple[str, str], ...] = ()
     left_out: tuple[str, ...] = ()
     simulated_data: bool = False
 
@@ -79,7 +83,7 @@ def report_lines(inputs: SessionInputs) -> Iterator[Line]:
     yield from _account_lines(inputs)
     yield from _model_lines(inputs)
     yield from _narrative_lines(inputs)
-    yield from _check_lines(inputs)
+    yield from check_lines(inputs)
 
 
 def verdict(inputs: SessionInputs) -> str:
@@ -97,8 +101,9 @@ def verdict(inputs: SessionInputs) -> str:
         text += f"; {label} {change:+,.2f} {row['currency']} in the session"
     unapproved = inputs.orders.filter(~inputs.orders["approved"]).height
     text += f". {unapproved} orders came from an UNAPPROVED model" if unapproved else ""
-    failed = [name for name, outcomes in inputs.checks.items() if any(_stops(c) for c in outcomes)]
+    failed = stopping(inputs)
     text += f". Checks stopped: {', '.join(sorted(failed))}" if failed else ""
+    text += not_built(inputs)
     return text + "."
 
 
@@ -115,10 +120,6 @@ def market_sentence(instrument: str, bars: pl.DataFrame) -> str:
         f"{first['event_ts']:%Y-%m-%d %H:%M} and {last['known_at']:%H:%M} UTC, within {low:,.2f} and "
         f"{high:,.2f}, on a volume of {bars['volume'].sum():,.0f}."
     )
-
-
-def _stops(check: CheckOutcome) -> bool:
-    return check.blocking and not check.passed
 
 
 def _marked(text: str, row: Mapping[str, object]) -> str:
@@ -216,14 +217,3 @@ def _narrative_lines(inputs: SessionInputs) -> Iterator[Line]:
         if row["return_bps"] is not None:
             text += f", the market moved {row['return_bps']:+.1f} bp after it"
         yield ("narrative scores", row["narrative_id"], _marked(text, row))
-
-
-def _check_lines(inputs: SessionInputs) -> Iterator[Line]:
-    passed = sum(c.passed for outcomes in inputs.checks.values() for c in outcomes)
-    total = sum(len(outcomes) for outcomes in inputs.checks.values())
-    yield ("checks", "summary", f"{passed} of {total} checks passed")
-    for name in sorted(inputs.checks):
-        for check in inputs.checks[name]:
-            if not check.passed:
-                word = "stopped" if check.blocking else "warned"
-                yield ("checks", f"{name} {check.name}", f"{word}: {check.detail}")

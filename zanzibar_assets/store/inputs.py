@@ -27,8 +27,6 @@ from zanzibar_assets.store.manifest import (
 from zanzibar_assets.vocabulary import Grain, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     import polars as pl
 
     from zanzibar_assets.config import Config
@@ -244,16 +242,6 @@ class Inputs:
         )
         self.simulated = self.simulated or bool(found.frame["simulated"].any())
         return found.frame
-
-    def checks_of(self, tables: Sequence[str]) -> dict[str, tuple[CheckOutcome, ...]]:
-        """Checks of this session's market partitions of the active instruments."""
-        found = {}
-        for instrument in self.workspace.active_instruments():
-            for table in tables:
-                record = self.workspace.manifest.get(table, PartitionKey(instrument.id, self.session))
-                if record is not None:
-                    found[f"{table} {record.key}"] = record.checks
-        return found
 
     def check(self, name: str, passed: bool, detail: str, *, blocking: bool = True) -> None:
         """Report a domain check of the partition."""

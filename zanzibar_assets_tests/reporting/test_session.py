@@ -103,3 +103,22 @@ def test_market_sentence_is_worked_by_hand():
         "4,699.75 and 4,715.25, on a volume of 3,435."
     )
     assert market_sentence("SIM_ES", empty("bars")) == "SIM_ES has no bars in this session."
+
+
+def test_what_was_stopped_stands_in_the_verdict_and_what_waits_for_it_in_one_line():
+    day = "SIM_ES|2025-01-06"
+    stopped = (
+        ("feature_quality", day, "two rows of one feature"),
+        ("predictions", day, f"feature_quality {day} is blocked; got: two rows of one feature"),
+        ("raw_signals", day, f"predictions {day} is blocked; got: two rows of one feature"),
+    )
+    found = inputs(stopped=stopped, never_built=(("model_report", "SIM_ES"), ("trained_model", "SIM_ES")))
+    assert verdict(found).endswith(f"Not built: feature_quality {day} and 2 more.")
+    lines = lines_of(build_session_report(found), "checks")
+    assert lines == {
+        "summary": "1 of 1 checks passed",
+        f"stopped: feature_quality {day}": "two rows of one feature",
+        "held back by these": f"{day}: predictions, raw_signals",
+        "never built": "SIM_ES: model_report, trained_model",
+        "passed, with partitions": "contract (1)",
+    }

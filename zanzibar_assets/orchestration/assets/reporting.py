@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from zanzibar_assets.reporting.session import SessionInputs
     from zanzibar_assets.store.inputs import Inputs
 
-CHECKED_TABLES = ("clean_ticks", "clean_dom", "bars", "session_completeness", "feature_matrix")
-
 
 @table_asset(
     reads=[
@@ -97,7 +95,9 @@ def session_report(inputs: Inputs) -> pl.DataFrame:
 
 def _session_inputs(inputs: Inputs) -> SessionInputs:
     from zanzibar_assets.reporting.session import SessionInputs
+    from zanzibar_assets.store.session_verdicts import session_verdicts
 
+    verdicts = session_verdicts(inputs, "session_report")
     return SessionInputs(
         session=inputs.session,
         signals=inputs.read("signals"),
@@ -112,7 +112,9 @@ def _session_inputs(inputs: Inputs) -> SessionInputs:
         completeness=inputs.across("session_completeness"),
         validation=inputs.across("validation_report"),
         risk=inputs.across("risk_parameters"),
-        checks=inputs.checks_of(CHECKED_TABLES),
+        checks=verdicts.checks,
+        stopped=verdicts.stopped,
+        never_built=verdicts.never_built,
         left_out=tuple(inputs.notes.get("left_out", ())),
         simulated_data=inputs.simulated,
     )
