@@ -28,7 +28,7 @@ def check_spec(name: str, table: str) -> dg.AssetCheckSpec:
     """Check of a table: the contract's, the inputs', or a domain check of its builder."""
     texts = {
         CONTRACT_CHECK: f"Columns, types and laws of contract {table} v{TABLES[table].version}.",
-        LOOK_AHEAD_CHECK: "Computed on what was known at an instant it equals the table up to that instant.",
+        LOOK_AHEAD_CHECK: "No look-ahead seen: computed on what was known at some instants it is the same.",
         INPUTS_CHECK: "Every input is there, passed its own checks and belongs together with the others.",
     }
     usual = name.replace("_", " ")
@@ -66,7 +66,7 @@ def _described(
         told = grouped(("", key, why) for key, why, _ in failed)
         return "; ".join(f"{where.strip()}: {why}" for where, why in told[:5]) or None
     proofs = [c.detail for o in outcomes for c in o.record.checks if c.name == name]
-    return "; ".join(dict.fromkeys(proofs)) or "not proved: nothing was built since proofs are made"
+    return "; ".join(dict.fromkeys(proofs)) or "not tried: nothing was built here"
 
 
 def _failures(outcomes: Sequence[BuildOutcome], name: str) -> list[tuple[str, str, bool]]:

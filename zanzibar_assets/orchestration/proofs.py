@@ -3,8 +3,9 @@
 Annotations are evaluated here: Dagster reads those of an op.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import dagster as dg
 
@@ -58,8 +59,15 @@ def chosen(
     return list(newest.values())
 
 
-def prove_stored(workspace: Workspace, records: Sequence[PartitionRecord], cuts: int) -> Iterator[Found]:
-    """Proof of each partition; one that leaks raises an alert.
+def prove_stored(
+    workspace: Workspace,
+    records: Sequence[PartitionRecord],
+    cuts: int | None,
+    watch: Callable[[PartitionRecord, int, int], None] | None = None,
+) -> Iterator[Found]:
+    """Proof of each partition; one that leaks raises an alert. ``cuts`` None cuts wherever a row is known.
+
+    ``watch`` is told the partition, how many cuts are done and of how many.
 
     A partition that other code built, or whose inputs are gone, cannot be compared and says so.
     """
@@ -68,12 +76,13 @@ def prove_stored(workspace: Workspace, records: Sequence[PartitionRecord], cuts:
     for record in records:
         spec = SPECS[record.table]
         if record.code_version != spec.code_version or record.schema_version != spec.contract.version:
-            yield Found(record.table, record.key, None, "built by other code: build it again, then prove")
+            yield Found(record.table, record.key, None, "built by other code: build it again, then try")
             continue
+        told = None if watch is None else partial(watch, record)
         try:
             parts = [(t, workspace.manifest.get(t, record.key)) for t in (spec.table, *spec.side_tables)]
             frames = {t: load(workspace.lake, part) for t, part in parts if part is not None}
-            proof = prove(workspace, spec, record.key, frames, record.inputs, cuts)
+            proof = prove(workspace, spec, record.key, frames, record.inputs, cuts, told)
         except (MissingInput, BlockedInput, StaleInput) as error:
             yield Found(record.table, record.key, None, str(error))
             continue
@@ -93,7 +102,7 @@ def prove_newest_sessions(context: dg.OpExecutionContext, zanzibar: ZanzibarReso
         raise dg.Failure(description="; ".join(leaks[:5]), allow_retries=False)
 
 
-@dg.job(name=JOB, description="Prove that no table of the newest session looks ahead.")
+@dg.job(name=JOB, description="Look for look-ahead in the tables of the newest session.")
 def prove_causality() -> None:
     """One op."""
     prove_newest_sessions()

@@ -1,9 +1,10 @@
-"""The look-ahead prover: a table computed on what was known at a cut equals the stored one up to it.
+"""The look-ahead prover: is a table computed on what was known at a cut the stored one up to it.
 
-The law: rows of the whole table with ``known_at <= cut`` equal, bit for bit and row for row, those of
-the same builder on ``PrefixInputs`` of that cut. Tables that sum up a session as of their last event
-(``SUMMARIES``) have one state only, the last: their rows must be there once they are known, and what
-a prefix has to say before that is no row of theirs.
+It looks for a difference and can only fail to find one: ``least_share`` says how rare a leak may be to
+slip through. The law: rows of the whole table with ``known_at <= cut`` equal, bit for bit and row
+for row, those of the same builder on ``PrefixInputs`` of that cut. Tables that sum up a session as of
+their last event (``SUMMARIES``) have one state only, the last: their rows must be there once they are
+known, and what a prefix has to say before that is no row of theirs.
 """
 
 from __future__ import annotations
@@ -13,13 +14,14 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from polars.exceptions import PolarsError
 
 from zanzibar_assets.contracts.registry import conform
 from zanzibar_assets.errors import ZanzibarError
-from zanzibar_assets.store.cuts import choose_cuts
+from zanzibar_assets.store.cuts import choose_cuts, least_share_seen
 from zanzibar_assets.store.differences import Difference, first_difference
 from zanzibar_assets.store.evolution import load
 from zanzibar_assets.store.keys import PartitionKey
@@ -47,7 +49,7 @@ REFUSALS = (
 class Verdict(StrEnum):
     """What a proof found."""
 
-    HOLDS = "holds"
+    NONE_SEEN = "none seen"
     LEAKS = "leaks"
     NOTHING = "nothing"
 
@@ -62,7 +64,10 @@ class Cut:
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """Cuts that were compared, with how many rows; those refused and why; the first difference."""
+    """Cuts that were compared, with how many rows; those refused and why; the first difference.
+
+    ``at_rows`` of the ``instants`` at which rows become known were cut at and compared.
+    """
 
     table: str
     key: PartitionKey
@@ -71,17 +76,31 @@ class Proof:
     rows: int = 0
     refused: tuple[tuple[Cut, str], ...] = ()
     difference: Difference | None = None
+    at_rows: int = 0
+    instants: int = 0
 
     @property
     def verdict(self) -> Verdict:
-        """Leaks with a difference; holds when rows were compared and none was other; else nothing."""
+        """Leaks with a difference; none seen when rows were compared and none was other; else nothing."""
         if self.difference is not None:
             return Verdict.LEAKS
-        return Verdict.HOLDS if self.rows else Verdict.NOTHING
+        return Verdict.NONE_SEEN if self.rows else Verdict.NOTHING
+
+    @property
+    def least_share(self) -> float:
+        """Share of the table's instants that must leak to be met with 95 %; 0 when all were cut at."""
+        return 0.0 if self.instants and self.at_rows == self.instants else least_share_seen(self.at_rows)
+
+    def words(self) -> str:
+        """What was seen, and what could have been."""
+        if not self.instants or self.at_rows == self.instants:
+            return f"no look-ahead seen at {self.at_rows} cuts, one at every instant of its rows"
+        share = f"{100 * self.least_share:.2g} %"
+        return f"no look-ahead seen at {self.at_rows} cuts (19 times in 20 it is from {share} of the rows on)"
 
 
 def seed_of(table: str, key: PartitionKey, code_version: str) -> int:
-    """Seed of a partition's cuts: the same for the same code."""
+    """Seed of a partition's cuts: the same for the same session and code, other ones in each session."""
     text = f"{table}|{key}|{code_version}".encode()
     return int.from_bytes(hashlib.blake2b(text, digest_size=6).digest(), "big")
 
@@ -92,14 +111,17 @@ def prove(
     key: PartitionKey,
     frames: Mapping[str, pl.DataFrame],
     reads: Iterable[InputRecord],
-    count: int,
-    watch: Callable[[int], None] | None = None,
+    count: int | None,
+    watch: Callable[[int, int], None] | None = None,
 ) -> Proof:
     """Compare the frames of a build (main and side tables) with those of ``count`` cuts of each variant.
 
+    ``count`` None cuts wherever a row becomes known (``choose_cuts`` says where else).
+
     ``reads`` are what the build read: a table made from its session's bars is cut where they close,
     one made from trades not before the first. Stops at the first difference. ``watch`` is told how
-    many cuts are done. A builder that refuses a cut (``REFUSALS``) leaves it uncompared, with its words.
+    many cuts are done and of how many. A builder that refuses a cut (``REFUSALS``) leaves it
+    uncompared, with its words.
     """
     seed = seed_of(spec.table, key, spec.code_version)
     whole = {t: conform(t, f) for t, f in frames.items()}
@@ -108,9 +130,11 @@ def prove(
     compared: list[Cut] = []
     refused: list[tuple[Cut, str]] = []
     rows = 0
+    known = set(whole[spec.table][KNOWN_AT].dt.epoch("us")) if instants else set()
+    result = partial(_proof, spec, key, known, count, compared, refused)
     for done, asked in enumerate(_both(instants)):
         if watch is not None:
-            watch(done)
+            watch(done, 2 * len(instants))
         try:
             cut, part = trial.run(asked)
         except REFUSALS as error:
@@ -119,9 +143,28 @@ def prove(
         compared.append(cut)
         found = _compare(whole, part, cut)
         if found is not None:
-            return Proof(spec.table, key, spec.code_version, tuple(compared), rows, tuple(refused), found)
+            return result(rows, found)
         rows += sum(known_until(f, cut.at_us).height for f in whole.values() if KNOWN_AT in f.columns)
-    return Proof(spec.table, key, spec.code_version, tuple(compared), rows, tuple(refused))
+    return result(rows, None)
+
+
+def _proof(
+    spec: TableSpec,
+    key: PartitionKey,
+    known: set[int],
+    count: int | None,
+    compared: Sequence[Cut],
+    refused: Sequence[tuple[Cut, str]],
+    rows: int,
+    found: Difference | None,
+) -> Proof:
+    met = len(known & {cut.at_us for cut in compared})
+    # cuts at a row of each kind are no fair sample of all rows: the stated power rests on the others
+    at_rows = met if count is None or met == len(known) else min(met, count)
+    return Proof(
+        spec.table, key, spec.code_version, tuple(compared), rows, tuple(refused), found,
+        at_rows=at_rows, instants=len(known),
+    )  # fmt: skip
 
 
 @dataclass(slots=True)

@@ -1,4 +1,4 @@
-"""When a build proves that its table does not look ahead, and where that is written down.
+"""When a build looks for look-ahead in its table, and where what it saw is written down.
 
 The first partition that a table's code builds is cut a few times (``prover``); the result stands in
 the notes of its record. Later partitions of the same code, contract and configuration refer to it:
@@ -56,13 +56,14 @@ def earlier_proof(inputs: Inputs, spec: TableSpec, sections: str) -> PartitionRe
 
 
 def _holds(record: PartitionRecord) -> bool:
-    return bool(record.notes[PROOF_NOTE]["verdict"] == Verdict.HOLDS.value)
+    # earlier releases wrote another word for the same
+    return bool(record.notes[PROOF_NOTE]["verdict"] != Verdict.LEAKS.value)
 
 
 def _by_reference(record: PartitionRecord) -> CheckOutcome:
     proof, where = record.notes[PROOF_NOTE], f"{record.table} {record.key}"
     if _holds(record):
-        detail = f"the same code was proved on {where} with {proof['compared']} cuts"
+        detail = f"no look-ahead seen in the same code on {where} at {proof['compared']} cuts"
         return CheckOutcome(LOOK_AHEAD_CHECK, True, detail)
     detail = f"the same code looks ahead on {where}: {proof['difference']}"
     return CheckOutcome(LOOK_AHEAD_CHECK, False, detail)
@@ -73,11 +74,12 @@ def _judged(proof: Proof) -> tuple[bool, str, bool]:
     if proof.difference is not None:
         return False, str(proof.difference), True
     refused = f"; {len(proof.refused)} cuts were refused: {proof.refused[0][1]}" if proof.refused else ""
-    if proof.verdict is Verdict.HOLDS:
-        return True, f"proved here: {len(proof.compared)} cuts, {proof.rows} rows compared{refused}", True
+    if proof.verdict is Verdict.NONE_SEEN:
+        detail = f"no look-ahead seen here at {len(proof.compared)} cuts, {proof.rows} rows compared{refused}"
+        return True, detail, True
     if proof.refused and not proof.compared:
-        return False, f"nothing could be proved{refused}", False
-    return True, f"nothing proved: no row to compare{refused}", True
+        return False, f"nothing could be compared{refused}", False
+    return True, f"nothing seen: no row to compare{refused}", True
 
 
 def document(proof: Proof) -> dict[str, Any]:
@@ -85,6 +87,9 @@ def document(proof: Proof) -> dict[str, Any]:
     return {
         "verdict": proof.verdict.value,
         "compared": len(proof.compared),
+        "at_rows": proof.at_rows,
+        "instants": proof.instants,
+        "least_share_seen": proof.least_share,
         "cuts": [[cut.at_us, cut.variant.value] for cut in proof.compared],
         "rows": proof.rows,
         "refused": [[cut.at_us, cut.variant.value, why] for cut, why in proof.refused],

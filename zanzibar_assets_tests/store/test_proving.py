@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import random
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -10,10 +12,11 @@ import pytest
 
 from zanzibar_assets.contracts.registry import breaches, polars_schema
 from zanzibar_assets.store.builder import Status, build_partition
-from zanzibar_assets.store.cuts import choose_cuts
+from zanzibar_assets.store.cuts import choose_cuts, least_share_seen
 from zanzibar_assets.store.differences import ABSENT, ROW, first_difference
 from zanzibar_assets.store.keys import PartitionKey
 from zanzibar_assets.store.perturbation import perturbed
+from zanzibar_assets.store.prover import Verdict, prove
 from zanzibar_assets.store.specs import LOOK_AHEAD_CHECK, TableSpec
 
 DAY, NEXT = PartitionKey("SIM_ES", "2025-01-06"), PartitionKey("SIM_ES", "2025-01-07")
@@ -73,12 +76,14 @@ def workspace(either_workspace):
 def test_a_proof_is_made_once_for_a_code_version(workspace):
     first = build_partition(workspace, HONEST, DAY, cuts=3)
     later = build_partition(workspace, HONEST, NEXT, cuts=3)
-    assert check_of(first).detail.startswith("proved here: 6 cuts, ")
-    assert first.record.notes["proof"]["verdict"] == "holds"
-    assert check_of(later).detail == f"the same code was proved on continuous_bars {DAY} with 6 cuts"
+    assert check_of(first).detail.startswith("no look-ahead seen here at 6 cuts, ")
+    assert first.record.notes["proof"]["verdict"] == "none seen"
+    same = f"no look-ahead seen in the same code on continuous_bars {DAY} at 6 cuts"
+    assert check_of(later).detail == same
     assert "proof" not in later.record.notes
     changed = replace(HONEST, modules=(*HONEST.modules, "analysis.vwap"))
-    assert check_of(build_partition(workspace, changed, NEXT, cuts=3)).detail.startswith("proved here")
+    again = build_partition(workspace, changed, NEXT, cuts=3)
+    assert check_of(again).detail.startswith("no look-ahead seen here")
 
 
 def test_a_leak_fails_the_partition_and_every_later_one_of_the_code(workspace):
@@ -95,7 +100,7 @@ def test_a_leak_fails_the_partition_and_every_later_one_of_the_code(workspace):
 def test_the_proof_of_a_partition_is_made_again_when_it_is_built_again(workspace):
     build_partition(workspace, HONEST, DAY, cuts=3)
     again = build_partition(workspace, HONEST, DAY, cuts=3, force=True)
-    assert check_of(again).detail.startswith("proved here")
+    assert check_of(again).detail.startswith("no look-ahead seen here")
 
 
 def test_a_builder_that_refuses_every_cut_proves_nothing_and_warns(workspace):
@@ -142,11 +147,67 @@ def test_cuts_lie_where_rows_become_known_and_every_kind_takes_its_turn():
     frame = pl.DataFrame({"known_at": known, "kind": ["rare"] + ["often"] * 49})
     cuts = choose_cuts(frame, 20, 5)
     stamps = {int(at.timestamp() * 1_000_000) for at in known}
-    assert len(cuts) == len(set(cuts)) == 20
-    assert cuts[0] in stamps
-    assert cuts[1] not in stamps
+    assert len(cuts) == len(set(cuts)) == 25
+    assert set(cuts[:20]) <= stamps
     assert min(stamps) in cuts, "the one row of the rare kind"
+    assert min(stamps) - 1 in cuts, "before the first row"
     assert choose_cuts(frame.clear(), 20, 5) == []
+    assert set(choose_cuts(frame, None, 5)) >= stamps
+
+
+def test_cuts_are_spread_over_the_session_and_other_ones_for_another_seed():
+    frame = pl.DataFrame({"known_at": [START + timedelta(minutes=i) for i in range(400)]})
+    first = int(START.timestamp() * 1_000_000)
+    for seed in range(20):
+        minutes = sorted((at - first) // 60_000_000 for at in choose_cuts(frame, 40, seed)[:40])
+        taken = {minute // 10 for minute in minutes}
+        assert len(taken) == 40, "one of each stretch of ten"
+    assert choose_cuts(frame, 40, 1) == choose_cuts(frame, 40, 1) != choose_cuts(frame, 40, 2)
+
+
+@pytest.mark.parametrize(("cuts", "share"), [(40, 0.0722), (400, 0.00746)])
+def test_the_stated_power_holds_in_a_simulation(cuts, share):
+    """Leaks in that share of the rows, anywhere or all in one stretch, are met 19 times in 20."""
+    assert least_share_seen(cuts) == pytest.approx(share, rel=2e-3)
+    rows, runs = 2_000, 150
+    frame = pl.DataFrame({"known_at": [START + timedelta(minutes=i) for i in range(rows)]})
+    known = frame["known_at"].dt.epoch("us").to_list()
+    leaking = math.ceil(share * rows)
+    source = random.Random(11)
+    met = {"anywhere": 0, "together": 0}
+    for seed in range(runs):
+        chosen = set(choose_cuts(frame, cuts, seed)[:cuts])
+        start = source.randrange(rows - leaking)
+        met["anywhere"] += not chosen.isdisjoint(source.sample(known, leaking))
+        met["together"] += not chosen.isdisjoint(known[start : start + leaking])
+    assert min(met.values()) / runs >= 0.93, met
+
+
+def test_a_leak_in_one_of_97_bars_is_met_when_every_row_is_cut_at(either_workspace):
+    bars = replace(BARS, compute=lambda i: bars_frame(97, i.session))
+    build_partition(either_workspace, bars, DAY)
+
+    def one_leak(read):
+        later = read["close_ticks"].shift(-1, fill_value=0)
+        row = read["event_ts"].dt.minute() + 60 * read["event_ts"].dt.hour()
+        return pl.select(pl.when(row == 61).then(later).otherwise(read["close_ticks"])).to_series()
+
+    spec = replace(LEAKING, compute=lambda i: continuous(i, one_leak))
+    built = build_partition(either_workspace, spec, DAY).record
+    frames = {"continuous_bars": either_workspace.lake.read("continuous_bars", DAY, 1, built.fingerprint)}
+    every = prove(either_workspace, spec, DAY, frames, built.inputs, None)
+    assert every.verdict is Verdict.LEAKS
+    assert "known at 2025-01-06 01:02:00" in str(every.difference)
+    few = prove(either_workspace, spec, DAY, frames, built.inputs, 10)
+    assert few.verdict is Verdict.LEAKS or few.least_share > 1 / 97, "what is not met is not claimed"
+    honest = prove(either_workspace, HONEST, DAY, _honest(either_workspace), built.inputs, None)
+    assert (honest.at_rows, honest.instants, honest.least_share) == (97, 97, 0.0)
+    assert honest.words() == "no look-ahead seen at 97 cuts, one at every instant of its rows"
+
+
+def _honest(workspace):
+    record = build_partition(workspace, HONEST, DAY).record
+    return {"continuous_bars": workspace.lake.read("continuous_bars", DAY, 1, record.fingerprint)}
 
 
 def test_a_difference_names_the_row_the_column_and_both_values():
