@@ -78,10 +78,20 @@ def inputs_markdown(record: PartitionRecord, most: int = 40) -> str:
 
 
 def column_schema(table: str) -> dg.TableSchema:
-    """Dagster's column schema of a table's contract."""
-    from zanzibar_assets.contracts.registry import polars_schema
+    """Dagster's column schema of a table's contract; features with what the catalogue says of them."""
+    from zanzibar_assets.contracts.registry import schema_of
+    from zanzibar_assets.ml.catalogue import FEATURES
 
-    columns = [dg.TableColumn(name, str(kind)) for name, kind in polars_schema(table).items()]
+    said = {f.name: f"{f.description} ({f.unit}, {f.window})" for f in FEATURES}
+    columns = [
+        dg.TableColumn(
+            name,
+            str(column.dtype.type),
+            description=said.get(name) if table == "feature_matrix" else None,
+            constraints=dg.TableColumnConstraints(nullable=column.nullable),
+        )
+        for name, column in schema_of(table).columns.items()
+    ]
     return dg.TableSchema(columns)
 
 

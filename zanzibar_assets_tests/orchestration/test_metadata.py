@@ -4,6 +4,7 @@ import dagster as dg
 
 from zanzibar_assets.config import load_config
 from zanzibar_assets.orchestration.metadata import (
+    column_schema,
     counts_markdown,
     outcome_metadata,
     page_metadata,
@@ -67,3 +68,11 @@ def test_each_page_of_a_report_has_its_own_address(tmp_path):
     worth = page_metadata("event_hit_rates", PartitionKey("ES"), config)
     assert session["page"].value == "http://127.0.0.1:3001/2024-01-04/index.html"
     assert worth["page"].value == "http://127.0.0.1:3001/hit_rates-ES.html"
+
+
+def test_features_have_their_catalogue_words_in_the_column_schema():
+    columns = {column.name: column for column in column_schema("feature_matrix").columns}
+    assert columns["rsi_14"].description == "relative strength index (0..100, 14 bars)"
+    assert columns["rsi_14"].constraints.nullable
+    assert not columns["known_at"].constraints.nullable
+    assert {column.description for column in column_schema("bars").columns} == {None}
