@@ -90,7 +90,7 @@ def before(a: Ints, i: int, b: Ints, j: int) -> bool:
 
 @compiled
 def settle(out: Ints, first: int, end: int) -> None:
-    """Bring the rows of one bar (``first`` to ``end``) into their order; stable, k log k for k rows."""
+    """Bring the rows of a bar (``first`` to ``end``) into order; stable, k log r for k rows of r runs."""
     if end - first > INSERTION_ROWS:
         _merge_sort(out, first, end)
         return
@@ -114,22 +114,44 @@ def settle_all(out: Ints) -> None:
 
 @compiled
 def _merge_sort(out: Ints, first: int, end: int) -> None:
+    """Natural merge sort: rows that stand in a few runs, up or down, take time in line with their number."""
     rows = end - first
-    order, spare = np.empty(rows, np.int64), np.empty(rows, np.int64)
+    order, spare, bounds = np.empty(rows, np.int64), np.empty(rows, np.int64), np.empty(rows + 1, np.int64)
     for k in range(rows):
         order[k] = first + k
-    width = 1
-    while width < rows:
-        for start in range(0, rows, 2 * width):
-            middle, stop = min(start + width, rows), min(start + 2 * width, rows)
+    runs = _runs(out, order, bounds)
+    while runs > 1:
+        kept = 0
+        for run in range(0, runs, 2):
+            start, middle, stop = bounds[run], bounds[run + 1], bounds[min(run + 2, runs)]
             _merge_runs(out, order, spare, start, middle, stop)
+            bounds[kept] = start
+            kept += 1
+        bounds[kept] = rows
+        runs = kept
         order, spare = spare, order
-        width *= 2
     for field in range(WIDTH):
         for k in range(rows):
             spare[k] = out[field, order[k]]
         for k in range(rows):
             out[field, first + k] = spare[k]
+
+
+@compiled
+def _runs(out: Ints, order: Ints, bounds: Ints) -> int:
+    """Turn the falling runs of ``order`` round, note where each run begins; gives their number."""
+    runs, start, rows = 0, 0, len(order)
+    while start < rows:
+        end = start + 1
+        falls = end < rows and before(out, order[end], out, order[start])
+        while end < rows and before(out, order[end], out, order[end - 1]) == falls:
+            end += 1
+        if falls:
+            order[start:end] = order[start:end][::-1].copy()
+        bounds[runs] = start
+        runs, start = runs + 1, end
+    bounds[runs] = rows
+    return runs
 
 
 @compiled
