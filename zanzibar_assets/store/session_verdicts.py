@@ -14,7 +14,7 @@ from zanzibar_assets.calendars import is_session
 from zanzibar_assets.contracts.registry import TABLES
 from zanzibar_assets.store.keys import PartitionKey
 from zanzibar_assets.store.manifest import ABSENT, KNOWN_LATER
-from zanzibar_assets.store.records import CheckOutcome, InputRecord
+from zanzibar_assets.store.records import CheckOutcome
 from zanzibar_assets.vocabulary import Grain, Verdict
 
 if TYPE_CHECKING:
@@ -37,18 +37,15 @@ def session_verdicts(inputs: Inputs, reader: str) -> SessionVerdicts:
     """Verdicts of every partition of the session that comes before ``reader`` in the graph.
 
     Market tables of each active instrument, tables of the session, and the instruments' own tables as
-    far as they were estimated before this session. Each is recorded as an input as it was found:
-    one that is built or mended later makes the reader stale.
+    far as they were estimated before this session. They are what the reader tells of,
+    not what it is computed from: none is recorded as an input.
     """
     checks: dict[str, tuple[CheckOutcome, ...]] = {}
     stopped: list[Stopped] = []
     never: list[tuple[str, str]] = []
-    read = {(i.table, i.key) for i in inputs.records}
     for table, key in _partitions(inputs, reader):
         record = inputs.workspace.manifest.get(table, key)
         state = inputs.workspace.manifest.as_of_state(record, inputs.session)
-        if (table, str(key)) not in read:
-            inputs.records.append(InputRecord(table, str(key), state))
         if record is None or state == ABSENT:
             if _expected(inputs, key):
                 never.append((table, str(key)))
