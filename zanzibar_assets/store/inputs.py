@@ -124,14 +124,20 @@ class Inputs:
             return empty(table).with_columns(session=pl.lit(None, pl.String)), 0
         return pl.concat(frames), len(frames)
 
-    def through_session(self, table: str) -> pl.DataFrame:
-        """All usable sessions of the instrument up to ``through``, with a ``session`` column."""
+    def through_session(self, table: str, until: str | None = None) -> pl.DataFrame:
+        """All usable sessions of the instrument up to ``through``, with a ``session`` column.
+
+        ``until`` reads up to another session: what a model saw, whatever the run was asked for. The
+        partition is still known as one of the run's ``through`` (or of ``until``, if that is later), so
+        that the same run finds it up to date.
+        """
         import polars as pl
 
-        through = self.through or self.workspace.last_session(table, self.instrument.id)
-        if through is None:
+        asked = self.through or until or self.workspace.last_session(table, self.instrument.id)
+        if asked is None:
             return empty(table).with_columns(session=pl.lit(None, pl.String))
-        self.notes["through"] = through
+        through = until or asked
+        self.notes["through"] = max(asked, through)
         found = self.workspace.manifest.of_table(table, self.instrument.id, through)
         key = f"{self.instrument.id}|{UP_TO}{through}"
         self.records.append(InputRecord(table, key, self.workspace.manifest.query_fingerprint(found)))

@@ -60,8 +60,8 @@ def model_explanation(inputs: Inputs) -> Mapping[str, pl.DataFrame]:
     from zanzibar_assets.ml.stability import importance_stability
 
     model, config = inputs.read("trained_model"), inputs.config
-    inputs.through = model["trained_through"].item() or inputs.through
-    features, labels = inputs.through_session("feature_matrix"), inputs.through_session("labels")
+    seen = model["trained_through"].item()
+    features, labels = (inputs.through_session(table, seen) for table in ("feature_matrix", "labels"))
     return {
         "model_explanation": explain_model(model, features, config),
         "model_interactions": explain_interactions(model, features, config),

@@ -53,8 +53,8 @@ def validation_report(inputs: Inputs) -> pl.DataFrame:
     from zanzibar_assets.ml.validation import gate_results, validate_model
 
     model, name = inputs.read("trained_model"), inputs.instrument.id
-    inputs.through = model["trained_through"].item() or inputs.through
-    market = Market(name, inputs.through_session("bars"), inputs.through_session("regimes"))
+    bars, regimes = (inputs.through_session(t, model["trained_through"].item()) for t in ("bars", "regimes"))
+    market = Market(name, bars, regimes)
     trials = StoredTrials(inputs.workspace.trial_rows()).recorded(name)
     walk = inputs.optional("model_walk_forward")
     report = validate_model(model, inputs.read("model_oos"), trials, inputs.config, market, walk)
@@ -81,7 +81,6 @@ def model_report(inputs: Inputs) -> pl.DataFrame:
     from zanzibar_assets.reporting.page import write_page
 
     name, model = inputs.instrument.id, inputs.read("trained_model")
-    inputs.through = model["trained_through"].item() or inputs.through
     frames = ModelFrames(
         model,
         inputs.read("model_oos"),
@@ -89,7 +88,7 @@ def model_report(inputs: Inputs) -> pl.DataFrame:
         inputs.read("model_explanation"),
         inputs.read("model_interactions"),
         inputs.read("importance_stability"),
-        inputs.through_session("feature_matrix"),
+        inputs.through_session("feature_matrix", model["trained_through"].item()),
     )
     trials = StoredTrials(inputs.workspace.trial_rows()).recorded(name)
     page = render_model_page(frames, trials, name, inputs.config, simulated=inputs.simulated)
