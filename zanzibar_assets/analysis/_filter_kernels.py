@@ -135,9 +135,10 @@ def extend_runs(runs: Floats, spare: Floats, x: float, hazard: float, table: Flo
     for r in range(longest + 1):
         total += spare[WEIGHT, r]
     for r in range(longest + 1):
+        live = spare[WEIGHT, r] > 0.0  # elsewhere the spare holds whatever the memory held
         runs[WEIGHT, r] = spare[WEIGHT, r] / total
-        runs[CENTRE, r] = spare[CENTRE, r]
-        runs[SCALE, r] = spare[SCALE, r]
+        runs[CENTRE, r] = spare[CENTRE, r] if live else 0.0
+        runs[SCALE, r] = spare[SCALE, r] if live else 1.0
 
 
 B_SEEN, B_COUNT, B_AGE = range(3)

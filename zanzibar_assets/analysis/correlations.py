@@ -80,15 +80,16 @@ def build_correlations(
     if len(prices) < 2:
         return empty("correlations")
     dcc = session_dcc(traded, history_by_instrument, config)
-    pairs = [_pair(a, b, prices, dcc, config) for a, b in combinations(sorted(prices), 2)]
+    # One grid for all: a grid time is over as soon as any instrument's bar says so, not the pair's own.
+    grid = grid_of([price.closes for price in prices.values()])
+    pairs = [_pair(a, b, prices, grid, dcc, config) for a, b in combinations(sorted(prices), 2)]
     return conform("correlations", pl.concat(pairs).sort(KNOWN_AT, "instrument_a", "instrument_b"))
 
 
 def _pair(
-    key_a: str, key_b: str, prices: Mapping[str, _Prices], dcc: SessionDcc, config: Config
+    key_a: str, key_b: str, prices: Mapping[str, _Prices], grid: Ints, dcc: SessionDcc, config: Config
 ) -> pl.DataFrame:
     a, b = prices[key_a], prices[key_b]
-    grid = grid_of([a.closes, b.closes])
     rows = np.flatnonzero(a.closes.on_grid(grid)[1] & b.closes.on_grid(grid)[1])
     return_a, return_b = a.closes.returns(grid), b.closes.returns(grid)
     paired = np.isfinite(return_a) & np.isfinite(return_b)

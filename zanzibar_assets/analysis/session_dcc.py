@@ -59,7 +59,8 @@ def session_dcc(bars: Frames, history: Frames, config: Config) -> SessionDcc:
         return nothing
     start = int(min(opens))
     closes = [Closes.of(history[key], *([bars[key]] if key in bars else [])) for key in keys]
-    grid = grid_of(closes)
+    # Instruments without a history have no part in the matrix, but their bars tell the time as well.
+    grid = grid_of([*closes, *(Closes.of(frame) for frame in bars.values())])
     returns = np.column_stack([series.returns(grid) for series in closes])
     e = Standardiser(len(keys), config.analysis.correlation_halflife_bars).feed(returns)
     past = grid <= start

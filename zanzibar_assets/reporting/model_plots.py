@@ -30,7 +30,7 @@ def equity_chart(paths: Sequence[PathResult], judged: int, theme: plots.Theme = 
                   alpha=1.0 if bold else 0.6, label=label)  # fmt: skip
     axes.set_xlabel("period (label spans that do not overlap)", color=theme.ink, fontsize=7)
     axes.set_ylabel("net return (bp, sum of logs)", color=theme.ink, fontsize=7)
-    axes.legend(fontsize=7, frameon=False, labelcolor=theme.ink)
+    axes.legend(loc="upper left", fontsize=7, frameon=False, labelcolor=theme.ink)
     return plots.png(figure)
 
 
@@ -73,7 +73,7 @@ def trials_chart(
     axes.axvline(own, color=theme.fill, lw=1.8, label=f"this model {own:+.4f}")
     axes.axvline(hurdle, color=theme.sell, lw=1.8, ls="--", label=f"best expected of luck {hurdle:+.4f}")
     axes.set_xlabel(f"Sharpe ratio a period, net ({len(sharpes)} scored trials)", color=theme.ink, fontsize=7)
-    axes.legend(fontsize=7, frameon=False, labelcolor=theme.ink)
+    axes.legend(loc="upper left", fontsize=7, frameon=False, labelcolor=theme.ink)
     return plots.png(figure)
 
 
@@ -97,7 +97,7 @@ def posterior_chart(
     axes.axvline(hurdle * scale, color=theme.sell, lw=1.4, ls="--", label="best expected of luck")
     axes.set_xlabel("Sharpe ratio a year", color=theme.ink, fontsize=7)
     axes.set_yticks([])
-    axes.legend(fontsize=7, frameon=False, labelcolor=theme.ink)
+    axes.legend(loc="upper left", fontsize=7, frameon=False, labelcolor=theme.ink)
     return plots.png(figure)
 
 

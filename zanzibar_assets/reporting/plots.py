@@ -59,7 +59,8 @@ def known_sketch(items: pl.DataFrame, theme: Theme = LIGHT) -> bytes:
     axes.hlines(level, opened, known, color=theme.faint, lw=0.6)
     axes.scatter(opened, level, s=3, color=theme.price, label="happened")
     axes.scatter(known, level, s=7, facecolors="none", edgecolors=theme.fill, linewidths=0.5, label="known")
-    axes.legend(fontsize=7, frameon=False, labelcolor=theme.ink)
+    # a fixed place: looking for the best one takes long, and how long decides whether matplotlib warns
+    axes.legend(loc="upper left", fontsize=7, frameon=False, labelcolor=theme.ink)
     axes.tick_params(labelsize=6)
     return png(figure)
 

@@ -133,3 +133,21 @@ def test_an_order_of_instruments_or_a_unit_of_price_changes_nothing():
     past = {**PAST, "A": PAST["A"].with_columns(pl.col("close") * 4.0)}
     got, plain = build(scaled, past), build()
     assert np.allclose(got["corr_dcc"], plain["corr_dcc"], rtol=1e-9, atol=1e-9)
+
+
+def test_another_instruments_bars_tell_the_time_of_a_pair_that_fell_silent():
+    """A grid time ends when any instrument's bar says so, with a history of its own or without."""
+    step = 300_000_000
+    silent = (W.starts_us // step + 40) * step - 60_000_000
+    quiet = {key: known_by(BARS[key], silent) for key in ("A", "B")}
+    trades = {**{key: known_by(TRADES[key], silent) for key in quiet}, "D": TRADES["C"]}
+    past = {**{key: PAST[key] for key in quiet}, "D": PAST["C"].clear()}
+    got = build({**quiet, "D": BARS["C"]}, past, trades)
+    pair = got.filter(pl.col("instrument_a") == "A", pl.col("instrument_b") == "B")
+    assert pair["known_at"].dt.timestamp("us").max() == silent + 60_000_000
+    assert pair["corr_dcc"].null_count() == 0
+    cut = silent + 60_000_000
+    prefix = build(
+        {**quiet, "D": known_by(BARS["C"], cut)}, past, {**trades, "D": known_by(trades["D"], cut)}
+    )
+    assert known_by(got, cut).equals(known_by(prefix, cut))
