@@ -35,9 +35,7 @@ class TimedFrame(Frame):
     @pa.dataframe_check(error="rows are not ordered by known_at")
     def ordered_by_known_at(cls, data: PolarsData) -> pl.LazyFrame:  # noqa: N805 - pandera's protocol
         """Rows stand in the order in which they became known."""
-        return data.lazyframe.select(
-            pl.col("known_at").diff().dt.total_microseconds().fill_null(0) >= 0
-        )
+        return data.lazyframe.select(pl.col("known_at").diff().dt.total_microseconds().fill_null(0) >= 0)
 
 
 class Events(TimedFrame):

@@ -36,7 +36,8 @@ def test_newey_west_by_hand():
 
 
 def test_equals_the_regression_on_a_constant():
-    regression = pytest.importorskip("statsmodels.api", reason="statsmodels is not installed")
+    import statsmodels.api as regression  # heavy: only this test needs it
+
     rng = np.random.default_rng(4)
     scores = np.convolve(rng.normal(0.1, 1, 500), np.ones(10), mode="valid")
     fitted = regression.OLS(scores, np.ones(len(scores))).fit(cov_type="HAC", cov_kwds={"maxlags": 20})

@@ -25,8 +25,7 @@ SESSIONS = [
 def real(request):
     name, session, basis = request.param
     data = load(name, session)
-    if data.ticks.is_empty():
-        pytest.skip(f"no trades of {name} on {session}")
+    assert data.ticks.height, f"no trades of {name} on {session}"
     return data, build_bars(data.ticks, data.instrument, data.window), basis
 
 
