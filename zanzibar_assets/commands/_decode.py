@@ -11,6 +11,7 @@ from typing import Any, BinaryIO
 import click
 import polars as pl
 
+from zanzibar_assets.commands._out_files import kind_of, part_of, refuse_irregular
 from zanzibar_assets.errors import UsageError
 from zanzibar_assets.ingestion.sources import symbol_of
 from zanzibar_assets.instruments import load_instruments
@@ -18,15 +19,6 @@ from zanzibar_assets.store.parquet_files import ParquetWriter
 from zanzibar_assets.vocabulary import from_us
 
 SOURCE_SUFFIXES = (".scid", ".depth", ".dly", ".txt")
-_KINDS = {
-    stat.S_IFREG: "a regular file",
-    stat.S_IFDIR: "a folder",
-    stat.S_IFLNK: "a symbolic link",
-    stat.S_IFIFO: "a FIFO",
-    stat.S_IFCHR: "a device",
-    stat.S_IFBLK: "a device",
-    stat.S_IFSOCK: "a socket",
-}
 
 
 class ParquetStream:
@@ -36,7 +28,7 @@ class ParquetStream:
         if path is not None:
             _refuse_unsafe(path, source, option)
         self._path = path
-        self._part = _part_of(path) if path else None
+        self._part = part_of(path) if path else None
         self._file: BinaryIO | None = None
         self._writer: ParquetWriter | None = None
 
@@ -68,12 +60,12 @@ class ParquetStream:
 
 def check_paths(source: Path, out: Path | None, quarantine: Path | None) -> None:
     """UsageError unless the source is a regular file and the outputs may be written, each its own file."""
-    kind = _KINDS.get(stat.S_IFMT(source.stat().st_mode), "something else")
-    if kind != _KINDS[stat.S_IFREG]:
+    mode = source.stat().st_mode
+    if not stat.S_ISREG(mode):
         raise UsageError(
             f"{source} cannot be decoded",
             expected="a regular file",
-            got=kind,
+            got=kind_of(mode),
             action="save the records to a file and name that",
         )
     if out is not None:
@@ -81,28 +73,20 @@ def check_paths(source: Path, out: Path | None, quarantine: Path | None) -> None
     if quarantine is not None:
         _refuse_unsafe(quarantine, source, "--quarantine")
     if out is not None and quarantine is not None:
-        taken = [path.resolve() for name in (out, quarantine) for path in (name, _part_of(name))]
+        taken = [path.resolve() for name in (out, quarantine) for path in (name, part_of(name))]
         if len(set(taken)) < len(taken):
             raise UsageError("--out and --quarantine write the same file", action="name two files")
 
 
-def _part_of(path: Path) -> Path:
-    return path.with_name(path.name + ".part")
-
-
 def _refuse_unsafe(out: Path, source: Path, option: str) -> None:
-    """UsageError when writing to ``out`` would destroy what is no output of ours or has nowhere to go.
-
-    Links are not followed: the finished file is renamed onto the name, which would replace the link.
-    """
+    """UsageError when writing to ``out`` would destroy what is no output of ours or has nowhere to go."""
     if not out.parent.is_dir():
         raise UsageError(
             f"{option} {out} cannot be written",
             expected="a file in a folder that exists",
             action="make the folder or name another one",
         )
-    for place in (out, _part_of(out)):
-        _refuse_irregular(place, option)
+    refuse_irregular(out, option)
     if out.exists() and out.samefile(source):
         raise UsageError(f"{option} {out} is the file that is read", action="name another file")
     if out.suffix.lower() in SOURCE_SUFFIXES:
@@ -110,20 +94,6 @@ def _refuse_unsafe(out: Path, source: Path, option: str) -> None:
             f"{option} {out} has the name of a source file",
             expected="a name such as ticks.parquet",
             action="name a .parquet file",
-        )
-
-
-def _refuse_irregular(place: Path, option: str) -> None:
-    try:
-        mode = place.lstat().st_mode
-    except FileNotFoundError:
-        return
-    if not stat.S_ISREG(mode):
-        raise UsageError(
-            f"{option} {place} cannot be written",
-            expected="a new file or a regular one",
-            got=_KINDS.get(stat.S_IFMT(mode), "something else"),
-            action="name a file such as rows.parquet; to write no rows, leave the option out",
         )
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import stat
 from collections.abc import Mapping
 from pathlib import Path
 
+from zanzibar_assets.commands._out_files import part_of, refuse_irregular
 from zanzibar_assets.errors import UsageError
 
 SOURCE_SUFFIXES = (".scid", ".depth", ".dly")
@@ -32,32 +32,13 @@ def _write_all(folder: Path, texts: Mapping[str, str]) -> list[Path]:
         raise UsageError(f"--out: {folder} is no folder", expected="a file in a folder that exists")
     places = {folder / name: text for name, text in texts.items()}
     for place in places:
-        _refuse_irregular(place)
-        _refuse_irregular(_part(place))
+        refuse_irregular(place)
     try:
         for place, text in places.items():
-            _part(place).write_text(text, encoding="ascii", newline="\n")
+            part_of(place).write_text(text, encoding="ascii", newline="\n")
         for place in places:
-            _part(place).replace(place)
+            part_of(place).replace(place)
     finally:
         for place in places:
-            _part(place).unlink(missing_ok=True)
+            part_of(place).unlink(missing_ok=True)
     return list(places)
-
-
-def _part(place: Path) -> Path:
-    return place.with_name(place.name + ".part")
-
-
-def _refuse_irregular(place: Path) -> None:
-    """Links are not followed: the finished file would take the link's place."""
-    try:
-        mode = place.lstat().st_mode
-    except FileNotFoundError:
-        return
-    if not stat.S_ISREG(mode):
-        raise UsageError(
-            f"--out {place} cannot be written",
-            expected="a new file or a regular one",
-            action="name another file; to write nothing, leave the option out",
-        )

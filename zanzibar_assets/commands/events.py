@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from zanzibar_assets.commands._out_files import part_of, refuse_irregular
 from zanzibar_assets.errors import FormatError, UsageError
 
 if TYPE_CHECKING:
@@ -94,11 +95,12 @@ def _refuse_unsafe(out: Path | None, bars: Path) -> None:
         raise UsageError(f"--out {out} is the file that is read", action="name another file")
     if not out.parent.is_dir():
         raise UsageError(f"--out {out} cannot be written", expected="a file in a folder that exists")
+    refuse_irregular(out)
 
 
 def _write(frame: pl.DataFrame, out: Path) -> None:
     """The whole file or none: it takes its name when it is complete."""
-    part = out.with_name(out.name + ".part")
+    part = part_of(out)
     try:
         frame.write_parquet(part)
         part.replace(out)

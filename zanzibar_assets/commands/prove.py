@@ -23,9 +23,7 @@ class CutCount(click.ParamType[int | None]):
 
     name = "N|all"
 
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> int | None:
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | None:
         """The number; fails for what is neither."""
         if value == ALL:
             return None

@@ -246,3 +246,18 @@ def test_smc_gives_pools_too_when_a_tolerance_is_given(tmp_path):
     assert both.select("known_idx", "event_idx", "kind").rows() == sorted(
         both.select("known_idx", "event_idx", "kind").rows()
     )
+
+
+def test_what_is_no_regular_file_is_never_written_over(tmp_path):
+    walk_frame(walk(5, 60)).write_parquet(tmp_path / "bars.parquet")
+    kept = tmp_path / "kept"
+    kept.write_text("mine")
+    (tmp_path / "link").symlink_to(kept)
+    (tmp_path / "busy.part").symlink_to(kept)
+    for name in ("link", "busy"):
+        arguments = ["events", tmp_path / "bars.parquet", "--kind", "smc", "--out", tmp_path / name]
+        result = CliRunner().invoke(root, list(map(str, arguments)))
+        assert isinstance(result.exception, UsageError)
+        assert "regular" in str(result.exception)
+    assert kept.read_text() == "mine"
+    assert (tmp_path / "link").is_symlink()
